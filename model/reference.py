@@ -1,0 +1,131 @@
+"""The reference engine: transformers' own ``generate``, one request at a time.
+
+It is the plainest correct one, so that a faster engine can be checked against it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import torch
+from transformers import (
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from model.checkpoint import Checkpoint
+from model.engine import GeneratedSong, GenerationRequest
+from model.errors import PromptTooLong
+from model.loading import end_token_id, load_pretrained, start_token_id
+from model.sampling import SamplingParams
+from model.song import cut_at_line_end, format_prompt
+
+_UNFINISHED_CHARACTER = "\ufffd"
+
+
+class ReferenceEngine:
+    """An ``Engine`` over ``PreTrainedModel.generate``."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+    ) -> None:
+        self.checkpoint = checkpoint
+        self._model = model.eval()
+        self._tokenizer = tokenizer
+        self._start_id = start_token_id(tokenizer)
+        self._end_id = end_token_id(tokenizer)
+        self._context: int = model.config.max_position_embeddings
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint) -> Self:
+        """Load the checkpoint onto the GPU where there is one, else the CPU.
+
+        Raises:
+            CheckpointError: Where the checkpoint does not load.
+        """
+        model, tokenizer = load_pretrained(checkpoint)
+        return cls(checkpoint, model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer)
+
+    def generate(
+        self,
+        request: GenerationRequest,
+        on_progress: Callable[[tuple[str, ...]], None],
+        should_stop: Callable[[], bool],
+    ) -> tuple[GeneratedSong, ...]:
+        """Write the songs of one request; see ``Engine.generate``."""
+        prompt_ids = self._encode(request)
+        watch = _Watch(
+            lambda rows: on_progress(tuple(self._lyric(request, row) for row in rows)),
+            should_stop,
+            num_prompt_tokens=len(prompt_ids),
+        )
+        input_ids = torch.tensor([prompt_ids], device=self._model.device)  # (1, prompt)
+        # generate draws from the process's default generator; nothing else in the process does.
+        torch.manual_seed(request.sampling.seed or 0)
+        output_ids = self._model.generate(
+            input_ids=input_ids,
+            attention_mask=torch.ones_like(input_ids),
+            generation_config=self._generation_config(request.sampling, len(prompt_ids)),
+            stopping_criteria=StoppingCriteriaList([watch]),
+        )  # (songs, prompt + at most max_length)
+        return tuple(self._song(request, row) for row in output_ids[:, len(prompt_ids) :].tolist())
+
+    def _encode(self, request: GenerationRequest) -> list[int]:
+        # Special tokens that a member types are split into plain text: only ours open a song.
+        text = format_prompt(request.header, request.prompt.strip())
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        if self._start_id is not None:
+            ids = [self._start_id, *ids]
+        if len(ids) >= self._context:
+            raise PromptTooLong(
+                f"That prompt takes {len(ids)} tokens of the model's {self._context}: please shorten it."
+            )
+        return ids
+
+    def _generation_config(self, sampling: SamplingParams, num_prompt_tokens: int) -> GenerationConfig:
+        return GenerationConfig(
+            do_sample=True,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            repetition_penalty=sampling.repetition_penalty,
+            num_return_sequences=sampling.num_return_sequences,
+            max_new_tokens=min(sampling.max_length, self._context - num_prompt_tokens),
+            eos_token_id=self._end_id,
+            pad_token_id=self._end_id,
+        )
+
+    def _song(self, request: GenerationRequest, row: Sequence[int]) -> GeneratedSong:
+        if self._end_id in row:
+            num_tokens = row.index(self._end_id) + 1
+            return GeneratedSong(self._lyric(request, row).strip(), "stop", num_tokens)
+        return GeneratedSong(cut_at_line_end(self._lyric(request, row)), "length", len(row))
+
+    def _lyric(self, request: GenerationRequest, row: Sequence[int]) -> str:
+        """Return the prompt and what follows it as text, without the last character while it is unfinished."""
+        if self._end_id in row:
+            row = row[: row.index(self._end_id)]
+        text: str = self._tokenizer.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return request.prompt.strip() + text.rstrip(_UNFINISHED_CHARACTER)
+
+
+class _Watch(StoppingCriteria):  # type: ignore[no-untyped-call]
+    """Sees every step of ``generate``: passes the new tokens on, and ends the songs when asked to."""
+
+    def __init__(
+        self,
+        on_tokens: Callable[[list[list[int]]], None],
+        should_stop: Callable[[], bool],
+        *,
+        num_prompt_tokens: int,
+    ) -> None:
+        self._on_tokens = on_tokens
+        self._should_stop = should_stop
+        self._num_prompt_tokens = num_prompt_tokens
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:  # noqa: ARG002
+        """Return whether each row is to end, shape (songs,); ``input_ids`` is (songs, prompt + new)."""
+        self._on_tokens(input_ids[:, self._num_prompt_tokens :].tolist())
+        return torch.full((len(input_ids),), self._should_stop(), device=input_ids.device)

@@ -1,0 +1,86 @@
+"""One song as text: the format that training writes into the model and that prompting relies on.
+
+    <|startoftext|>title: Sandbag Line
+    genre: country
+
+    [Verse 1]
+    The river came up past the feed store stair<|endoftext|>
+
+Header lines are optional and in a fixed order; the blank line stands only after a header.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Self
+
+BOS_TOKEN = "<|startoftext|>"  # noqa: S105 - a special token, not a secret
+EOS_TOKEN = "<|endoftext|>"  # noqa: S105
+
+_HEADER_LINE = re.compile(r"(?P<field>title|genre|mood|theme):[ \t]*(?P<value>.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is known of a song apart from its words; the order of the fields is the order of the lines."""
+
+    title: str | None = None
+    genre: str | None = None
+    mood: str | None = None
+    theme: str | None = None
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Yield the name and the value of every field that is given, each value on a single line."""
+        for field in fields(self):
+            if value := " ".join((getattr(self, field.name) or "").split()):
+                yield field.name, value
+
+    def keep(self, names: frozenset[str]) -> Self:
+        """Return the header with the fields in ``names`` only."""
+        return type(self)(**{name: value for name, value in self.items() if name in names})
+
+    def __str__(self) -> str:
+        return "".join(f"{name}: {value}\n" for name, value in self.items())
+
+
+HEADER_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Header))
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """A song to train on."""
+
+    header: Header
+    lyric: str
+
+    def __str__(self) -> str:
+        return f"{BOS_TOKEN}{format_prompt(self.header, self.lyric)}{EOS_TOKEN}"
+
+
+def format_prompt(header: Header, opening: str) -> str:
+    """Return the text of a song from after the start token up to and including its opening words."""
+    lines = str(header)
+    return f"{lines}\n{opening}" if lines else opening
+
+
+def parse_song(text: str) -> Song:
+    """Read one song as it stands in a file, with or without special tokens and header.
+
+    A header is read only where a blank line (or the end) follows its lines, so that a lyric that happens to
+    begin with "title: …" stays whole.
+    """
+    text = text.replace(BOS_TOKEN, "").replace(EOS_TOKEN, "").strip()
+    head, _, rest = text.partition("\n\n")
+    matches = [_HEADER_LINE.fullmatch(line.rstrip()) for line in head.splitlines()]
+    if not rest or not all(matches):
+        return Song(Header(), text)
+    return Song(Header(**{match["field"]: match["value"] for match in matches if match}), rest.strip())
+
+
+def cut_at_line_end(text: str) -> str:
+    """Return ``text`` without its last, unfinished line, or without its last word where it has one line only."""
+    for separator in ("\n", " "):
+        kept = text.rpartition(separator)[0].rstrip()
+        if kept:
+            return kept
+    return text

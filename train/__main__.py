@@ -1,0 +1,48 @@
+"""The command line: ``python -m train fit DATA --output checkpoints/NAME``."""
+
+import logging
+import sys
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
+
+from model.checkpoint import CURRENT
+from model.errors import LyricsError, describe_violations
+from train.config import FitConfig
+
+
+class Train(BaseSettings):
+    """Train GPT-2 on lyrics."""
+
+    model_config = SettingsConfigDict(
+        cli_prog_name="python -m train",
+        cli_parse_args=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+    )
+
+    fit: CliSubCommand[FitConfig]
+
+
+def main() -> int:
+    """Run the command that the arguments name; return the exit code, 2 where they or the data are bad."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        settings = CliApp.run(Train)
+        config: BaseModel = settings.fit
+        # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
+        from train.fit import fit  # noqa: PLC0415
+
+        fit(config, CURRENT)
+    except ValidationError as error:
+        print(describe_violations(error), file=sys.stderr)
+        return 2
+    except (LyricsError, SettingsError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
