@@ -1,0 +1,1 @@
+"""The Discord bot: ``python -m bot``."""

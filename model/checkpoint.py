@@ -48,6 +48,11 @@ class Checkpoint:
     path: Path
     metadata: Metadata | None
 
+    @property
+    def header_fields(self) -> tuple[str, ...]:
+        """The header fields that the model understands; none of a checkpoint that does not say."""
+        return self.metadata.header_fields if self.metadata else ()
+
     @classmethod
     def open(cls, source: str | Path) -> Self:
         """Check the folder, or download the hub id, named by ``source``; blocks on disk and network.
@@ -158,6 +163,5 @@ def _read_metadata(path: Path) -> Metadata | None:
         return Metadata.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise CheckpointError(
-            f"{file} is damaged or of a newer version: copy it again or update the bot.\n"
-            f"{describe_violations(error)}"
+            f"{file} is damaged or of a newer version: copy it again or update the bot.\n{describe_violations(error)}"
         ) from error

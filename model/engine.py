@@ -14,7 +14,10 @@ FinishReason = Literal["stop", "length"]
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """A wish for songs: the opening words of the lyric, its header, and how to sample what follows."""
+    """A wish for songs: the opening words of the lyric, its header, and how to sample what follows.
+
+    The prompt has no space at its ends: GPT-2's tokens carry the space before a word, not after it.
+    """
 
     prompt: str
     header: Header

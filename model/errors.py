@@ -23,10 +23,6 @@ class ModelNotReady(LyricsError):  # noqa: N818
     """The service has not started, or it is closing."""
 
 
-class GenerationFailed(LyricsError):  # noqa: N818
-    """The engine broke down while it wrote; the cause is chained."""
-
-
 class GenerationStopped(LyricsError):  # noqa: N818
     """The service closed before the request was finished."""
 

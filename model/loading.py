@@ -1,6 +1,6 @@
 """From a checkpoint folder to a model and a tokenizer in memory."""
 
-import logging
+from typing import cast
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -8,8 +8,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from model.checkpoint import Checkpoint
 from model.errors import CheckpointError
 from model.song import BOS_TOKEN, EOS_TOKEN
-
-log = logging.getLogger(__name__)
 
 
 def load_pretrained(
@@ -22,12 +20,16 @@ def load_pretrained(
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False)
-        model, loading = AutoModelForCausalLM.from_pretrained(
-            checkpoint.path,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
+        # What from_pretrained says it returns forgets output_loading_info.
+        model, loading = cast(
+            "tuple[PreTrainedModel, dict[str, set[str]]]",
+            AutoModelForCausalLM.from_pretrained(
+                checkpoint.path,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            ),
         )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = str(error).strip().partition("\n")[0]

@@ -3,7 +3,7 @@
 It is the plainest correct one, so that a faster engine can be checked against it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -28,9 +28,7 @@ _UNFINISHED_CHARACTER = "\ufffd"
 class ReferenceEngine:
     """An ``Engine`` over ``PreTrainedModel.generate``."""
 
-    def __init__(
-        self, checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.checkpoint = checkpoint
         self._model = model.eval()
         self._tokenizer = tokenizer
@@ -46,7 +44,8 @@ class ReferenceEngine:
             CheckpointError: Where the checkpoint does not load.
         """
         model, tokenizer = load_pretrained(checkpoint)
-        return cls(checkpoint, model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer)
+        model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
+        return cls(checkpoint, model, tokenizer)
 
     def generate(
         self,
@@ -57,7 +56,7 @@ class ReferenceEngine:
         """Write the songs of one request; see ``Engine.generate``."""
         prompt_ids = self._encode(request)
         watch = _Watch(
-            lambda rows: on_progress(tuple(self._lyric(request, row) for row in rows)),
+            lambda rows: on_progress(tuple(request.prompt + self._decode(row) for row in rows)),
             should_stop,
             num_prompt_tokens=len(prompt_ids),
         )
@@ -74,7 +73,7 @@ class ReferenceEngine:
 
     def _encode(self, request: GenerationRequest) -> list[int]:
         # Special tokens that a member types are split into plain text: only ours open a song.
-        text = format_prompt(request.header, request.prompt.strip())
+        text = format_prompt(request.header, request.prompt)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         if self._start_id is not None:
             ids = [self._start_id, *ids]
@@ -97,21 +96,22 @@ class ReferenceEngine:
             pad_token_id=self._end_id,
         )
 
-    def _song(self, request: GenerationRequest, row: Sequence[int]) -> GeneratedSong:
+    def _song(self, request: GenerationRequest, row: list[int]) -> GeneratedSong:
+        written = self._decode(row)
         if self._end_id in row:
             num_tokens = row.index(self._end_id) + 1
-            return GeneratedSong(self._lyric(request, row).strip(), "stop", num_tokens)
-        return GeneratedSong(cut_at_line_end(self._lyric(request, row)), "length", len(row))
+            return GeneratedSong((request.prompt + written).strip(), "stop", num_tokens)
+        return GeneratedSong((request.prompt + cut_at_line_end(written)).strip(), "length", len(row))
 
-    def _lyric(self, request: GenerationRequest, row: Sequence[int]) -> str:
-        """Return the prompt and what follows it as text, without the last character while it is unfinished."""
+    def _decode(self, row: list[int]) -> str:
+        """Return what was written, up to the end token, without the last character while it is unfinished."""
         if self._end_id in row:
             row = row[: row.index(self._end_id)]
-        text: str = self._tokenizer.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return request.prompt.strip() + text.rstrip(_UNFINISHED_CHARACTER)
+        text = self._tokenizer.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return str(text).rstrip(_UNFINISHED_CHARACTER)
 
 
-class _Watch(StoppingCriteria):  # type: ignore[no-untyped-call]
+class _Watch(StoppingCriteria):
     """Sees every step of ``generate``: passes the new tokens on, and ends the songs when asked to."""
 
     def __init__(

@@ -36,12 +36,8 @@ class SamplingParams(BaseModel):
     repetition_penalty: Annotated[float, REPETITION_PENALTY] = Field(
         1.2, description="How much a token that was used before is held back; 1 turns it off"
     )
-    max_length: Annotated[int, MAX_LENGTH] = Field(
-        100, description="Tokens to write for each song, after the prompt"
-    )
-    num_return_sequences: Annotated[int, NUM_RETURN_SEQUENCES] = Field(
-        3, description="How many songs to write"
-    )
+    max_length: Annotated[int, MAX_LENGTH] = Field(100, description="Tokens to write for each song, after the prompt")
+    num_return_sequences: Annotated[int, NUM_RETURN_SEQUENCES] = Field(3, description="How many songs to write")
     seed: Annotated[int, SEED] | None = Field(
         None, description="The same seed and prompt give the same songs; none draws a new one each time"
     )

@@ -3,8 +3,8 @@
 import logging
 import sys
 
-from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError, get_subcommand
 
 from model.checkpoint import CURRENT
 from model.errors import LyricsError, describe_violations
@@ -29,8 +29,8 @@ def main() -> int:
     """Run the command that the arguments name; return the exit code, 2 where they or the data are bad."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        settings = CliApp.run(Train)
-        config: BaseModel = settings.fit
+        config = get_subcommand(CliApp.run(Train))
+        assert isinstance(config, FitConfig), "the only command"  # noqa: S101
         # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
         from train.fit import fit  # noqa: PLC0415
 

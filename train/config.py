@@ -20,7 +20,8 @@ class FitConfig(BaseModel):
     output: Path = Field(description="Folder to write the checkpoint to, say checkpoints/NAME; must be new")
     base: str = Field("openai-community/gpt2", description="Checkpoint folder or hub id to start from")
     from_scratch: bool = Field(
-        default=False, description="Start from random weights and a tokenizer of the data's own instead of --base"
+        default=False,
+        description="Start from random weights and a tokenizer of the data's own instead of --base",
     )
 
     batch_size: Annotated[int, Field(ge=1)] = Field(2, description="Songs in a training step")

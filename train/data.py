@@ -126,6 +126,8 @@ def _read_text(path: Path) -> list[Song]:
 def _read_json_lines(path: Path) -> list[Song]:
     rows = load_dataset("json", data_files=str(path), split="train")
     if "text" not in rows.column_names:
-        raise DataError(f"{path} has no field 'text' (it has {', '.join(rows.column_names)}): rename the lyrics' field.")
+        raise DataError(
+            f"{path} has no field 'text' (it has {', '.join(rows.column_names)}): rename the lyrics' field."
+        )
     fields = [name for name in HEADER_FIELDS if name in rows.column_names]
     return [Song(Header(**{name: row[name] for name in fields}), row["text"].strip()) for row in rows]

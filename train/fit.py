@@ -102,14 +102,14 @@ def _from_base(config: FitConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     return model, tokenizer
 
 
-def _dropouts(config: FitConfig) -> dict[str, float]:
+def _dropouts(config: FitConfig) -> dict[str, Any]:
     return dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
 
 
 def _add_special_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Give tokenizer and model a start and an end token; a new row starts near the mean of the old ones."""
     tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN})
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+    if len(tokenizer) > model.config.vocab_size:
         model.resize_token_embeddings(len(tokenizer))
     for config in (model.config, model.generation_config):
         config.bos_token_id = tokenizer.bos_token_id
@@ -177,9 +177,7 @@ def _training_arguments(config: FitConfig, scratch: Path) -> TrainingArguments:
     )
 
 
-def _save(
-    folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
-) -> None:
+def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     defaults = SamplingParams()
     model.generation_config = GenerationConfig(
         do_sample=True,

@@ -1,0 +1,54 @@
+"""The bot without Discord: the same bot in a simulated server, in a browser on this machine alone."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import discord
+
+from model import LyricsError
+
+if TYPE_CHECKING:
+    from bot.client import LyricsBot
+
+SETTLE_TIMEOUT = 600.0
+"""Seconds that the simulation waits for a command to end before it calls the outcome uncertain."""
+
+
+class PreviewError(LyricsError):
+    """The preview cannot start."""
+
+
+async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
+    """Serve the bot in a simulated server with a member and an admin, until it is closed in the browser.
+
+    Raises:
+        PreviewError: Where the preview is not installed or its port is taken.
+    """
+    try:
+        import simcord  # noqa: PLC0415 - an extra, which a bot with a token does without
+    except ImportError as error:
+        raise PreviewError(
+            "There is no DISCORD_TOKEN, and the local preview is not installed: set the token, or run "
+            "pip install -c constraints.txt -e '.[preview]'."
+        ) from error
+    env = simcord.Env(bot, check_errors=False, settle_timeout=SETTLE_TIMEOUT)
+    env.backend.bot_user.name = "Lyrics"
+    env.backend.clock.advance((datetime.now(UTC) - env.now()).total_seconds())
+    try:
+        await env.start()
+        await bot.tree.sync()  # Each simulated Discord is a new one, which was never told of the commands.
+        guild = env.create_guild("The Songwriters")
+        channel = guild.create_text_channel("lyrics")
+        role = guild.create_role("Admin", permissions=discord.Permissions(manage_guild=True))
+        member = guild.add_member(env.create_user("mira", global_name="Mira"))
+        admin = guild.add_member(env.create_user("ada", global_name="Ada (admin)"), roles=[role])
+        preview = env.preview(channel, viewers=[member, admin], layout="channel", port=port or None)
+        async with preview:
+            print(f"Open the preview in a browser on this machine: {preview.url}", flush=True)  # noqa: T201
+            await preview.wait_closed()
+    except OSError as error:
+        raise PreviewError(
+            f"The preview cannot listen on port {port} ({error.strerror}): set PREVIEW_PORT to another, or to 0."
+        ) from error
+    finally:
+        await env.shutdown()

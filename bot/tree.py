@@ -1,0 +1,83 @@
+"""The command tree: one place for every error that a person may meet, and for the handlers under way."""
+
+import asyncio
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from pydantic import ValidationError
+
+from model import LyricsError, describe_violations
+
+if TYPE_CHECKING:
+    from bot.client import LyricsBot
+
+log = logging.getLogger(__name__)
+
+
+class LyricsTree(app_commands.CommandTree["LyricsBot"]):
+    """Reports errors privately, and knows which handlers are under way."""
+
+    def __init__(self, client: "LyricsBot") -> None:
+        super().__init__(client)
+        self._handlers: set[asyncio.Task[object]] = set()
+
+    async def interaction_check(self, interaction: discord.Interaction["LyricsBot"], /) -> bool:  # noqa: ARG002
+        """Let everybody in, and remember the handler's task until it is done."""
+        if task := asyncio.current_task():
+            self._handlers.add(task)
+            task.add_done_callback(self._handlers.discard)
+        return True
+
+    async def on_error(
+        self, interaction: discord.Interaction["LyricsBot"], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Report an error of a command; see ``report_error``."""
+        await report_error(interaction, error)
+
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - asyncio.wait takes it as it is
+        """Wait until the handlers under way have said their last word, at most ``timeout`` seconds."""
+        if self._handlers:
+            await asyncio.wait(self._handlers, timeout=timeout)
+
+
+async def report_error(interaction: discord.Interaction["LyricsBot"], error: Exception) -> None:
+    """Tell the user, and nobody else, what went wrong.
+
+    A domain error shows its own sentence. Any other shows a short reference, and the log has the error under
+    the same reference. Where Discord no longer takes an answer, the log alone has it.
+    """
+    if isinstance(error, app_commands.CommandInvokeError):
+        error = error.original
+    try:
+        await _reply_privately(interaction, _sentence(error))
+    except discord.HTTPException:
+        log.exception("An error could not be reported", exc_info=error)
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case LyricsError():
+            return str(error)
+        case ValidationError():
+            return f"That does not work:\n{describe_violations(error)}"
+        case app_commands.CommandNotFound() | app_commands.CommandSignatureMismatch():
+            return "This command has just changed: please try again in a minute."
+        case app_commands.CheckFailure():
+            return "You are not allowed to do that here."
+        case _:
+            reference = secrets.token_hex(4)
+            log.error("Error %s", reference, exc_info=error)
+            return f"Something went wrong on our side. If it goes on, tell the bot's host this reference: `{reference}`"
+
+
+async def _reply_privately(interaction: discord.Interaction["LyricsBot"], sentence: str) -> None:
+    if not interaction.response.is_done():
+        await interaction.response.send_message(sentence, ephemeral=True)
+        return
+    if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+        # The first follow-up to a public "thinking…" would be public too, so that goes first.
+        await interaction.delete_original_response()
+    await interaction.followup.send(sentence, ephemeral=True)
