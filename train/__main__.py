@@ -29,7 +29,7 @@ def main() -> int:
     """Run the command that the arguments name; return the exit code, 2 where they or the data are bad."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        config = get_subcommand(CliApp.run(Train))
+        config = get_subcommand(CliApp.run(Train), cli_exit_on_error=False)
         assert isinstance(config, FitConfig), "the only command"  # noqa: S101
         # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
         from train.fit import fit  # noqa: PLC0415

@@ -1,0 +1,85 @@
+"""What every test may use: a tiny checkpoint, made as any other is, and stand-ins for the engine."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
+
+from model import Checkpoint, GeneratedSong, GenerationRequest, Header, SamplingParams
+from model.song import BOS_TOKEN, EOS_TOKEN
+
+VERSES = (
+    "Two lanterns on the water\nOne lantern on the shore\nThe tide came up at midnight\nAnd carried them offshore",
+    "I packed my bag on Monday\nI left the key with you\nThe train was late on Tuesday\nThe sky was late and blue",
+)
+
+
+def save_tiny_checkpoint(folder: Path, *, vocab_size: int = 320, n_positions: int = 128) -> Path:
+    """Write a 2-layer GPT-2 with random weights and a byte-level tokenizer, without ``lyrics.json``."""
+    tokenizer = GPT2Tokenizer().train_new_from_iterator(VERSES, vocab_size=vocab_size, show_progress=False)
+    tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN})
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=n_positions,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plain checkpoint folder; read it, do not change it."""
+    return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
+def make_request(prompt: str = "two lanterns", *, header: Header | None = None, **sampling: object) -> GenerationRequest:
+    """Return a small request with a seed."""
+    params = {"max_length": 12, "num_return_sequences": 2, "seed": 7} | sampling
+    return GenerationRequest(prompt, header or Header(), SamplingParams.model_validate(params))
+
+
+class GatedEngine:
+    """An engine that writes nothing until ``gate`` is set, and fails where ``error`` is set."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.gate = threading.Event()
+        self.started = threading.Event()
+        self.error: Exception | None = None
+        self.stopped_early = threading.Event()
+        self.prompts: list[str] = []
+
+    def generate(
+        self,
+        request: GenerationRequest,
+        on_progress: Callable[[tuple[str, ...]], None],
+        should_stop: Callable[[], bool],
+    ) -> tuple[GeneratedSong, ...]:
+        """Wait for the gate between two "tokens", as a real engine works."""
+        self.prompts.append(request.prompt)
+        self.started.set()
+        if self.error is not None:
+            raise self.error
+        count = request.sampling.num_return_sequences
+        while not self.gate.wait(0.005):
+            on_progress((request.prompt,) * count)
+            if should_stop():
+                self.stopped_early.set()
+                break
+        return tuple(GeneratedSong(f"{request.prompt}\nsong {number}", "stop", 5) for number in range(count))
+
+
+@pytest.fixture
+def gated_engine(tiny_checkpoint: Path) -> GatedEngine:
+    """An engine whose pace the test sets."""
+    return GatedEngine(Checkpoint.open(tiny_checkpoint))
