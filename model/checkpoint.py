@@ -150,7 +150,7 @@ def _weight_files(path: Path) -> list[Path]:
         return [weights]
     try:
         shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{index} is damaged ({error}): copy the file again.") from error
     return [path / shard for shard in sorted(set(shards))]
 

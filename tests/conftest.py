@@ -17,14 +17,16 @@ VERSES = (
 )
 
 
-def save_tiny_checkpoint(folder: Path, *, vocab_size: int = 320, n_positions: int = 128) -> Path:
+def save_tiny_checkpoint(folder: Path, *, start_token: str | None = BOS_TOKEN) -> Path:
     """Write a 2-layer GPT-2 with random weights and a byte-level tokenizer, without ``lyrics.json``."""
-    tokenizer = GPT2Tokenizer().train_new_from_iterator(VERSES, vocab_size=vocab_size, show_progress=False)
-    tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN})
+    tokenizer = GPT2Tokenizer().train_new_from_iterator(VERSES, vocab_size=320, show_progress=False)
+    tokenizer.add_special_tokens(
+        {"bos_token": start_token or EOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN}
+    )
     torch.manual_seed(0)
     config = GPT2Config(
         vocab_size=len(tokenizer),
-        n_positions=n_positions,
+        n_positions=128,
         n_embd=32,
         n_layer=2,
         n_head=2,
@@ -42,7 +44,9 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
 
-def make_request(prompt: str = "two lanterns", *, header: Header | None = None, **sampling: object) -> GenerationRequest:
+def make_request(
+    prompt: str = "two lanterns", *, header: Header | None = None, **sampling: object
+) -> GenerationRequest:
     """Return a small request with a seed."""
     params = {"max_length": 12, "num_return_sequences": 2, "seed": 7} | sampling
     return GenerationRequest(prompt, header or Header(), SamplingParams.model_validate(params))

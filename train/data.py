@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, load_dataset
+from datasets.exceptions import DatasetGenerationError
 from transformers import PreTrainedTokenizerBase
 
 from model.errors import LyricsError
@@ -124,10 +125,18 @@ def _read_text(path: Path) -> list[Song]:
 
 
 def _read_json_lines(path: Path) -> list[Song]:
-    rows = load_dataset("json", data_files=str(path), split="train")
+    try:
+        rows = load_dataset("json", data_files=str(path), split="train")
+    except DatasetGenerationError as error:
+        reason = str(error.__cause__).partition("\n")[0]
+        raise DataError(f"{path} is not JSON Lines ({reason}): put one JSON object on each line.") from error
     if "text" not in rows.column_names:
         raise DataError(
             f"{path} has no field 'text' (it has {', '.join(rows.column_names)}): rename the lyrics' field."
         )
     fields = [name for name in HEADER_FIELDS if name in rows.column_names]
-    return [Song(Header(**{name: row[name] for name in fields}), row["text"].strip()) for row in rows]
+    return [Song(Header(**{name: _text(row[name]) for name in fields}), _text(row["text"])) for row in rows]
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
