@@ -52,7 +52,7 @@ async def measure(source: str | Path, rounds: int) -> dict[str, list[float]]:
     async def with_service() -> None:
         async with aclosing(service.stream(REQUEST)) as updates:
             last = [update async for update in updates][-1]
-        assert isinstance(last, Finished), last  # noqa: S101
+        assert isinstance(last, Finished), last
 
     async def in_the_handler() -> None:
         engine.generate(REQUEST, lambda _: None, lambda: False)

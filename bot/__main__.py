@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
 from contextlib import suppress
 
 import discord
@@ -37,42 +36,49 @@ async def run(config: Config) -> None:
         await service.start()
         log.info("Serving %s", service.checkpoint.path)
         async with LyricsBot(store=store, service=service) as bot:
+            serving = asyncio.create_task(serve(bot, config))
             try:
-                await until_signalled(serve(bot, config))
+                await until_signalled(serving)
             finally:
                 # While Discord is still connected, so that everybody who waits for a song gets an answer.
                 await service.close(grace=config.shutdown_grace)
                 await bot.tree.drain(timeout=config.shutdown_grace)
+                serving.cancel()
+                with suppress(asyncio.CancelledError):
+                    await serving
 
 
 async def serve(bot: LyricsBot, config: Config) -> None:
     """Connect the bot to Discord, or to the preview where there is no token."""
     if config.discord_token is None:
-        print("There is no DISCORD_TOKEN, so this is a local preview: set one to join Discord.")  # noqa: T201
+        print("There is no DISCORD_TOKEN, so this is a local preview: set one to join Discord.")
         await serve_preview(bot, port=config.preview_port)
         return
     try:
-        await bot.start(config.discord_token.get_secret_value())
+        await bot.login(config.discord_token.get_secret_value())
+        log.info("Invite the bot to a server: %s", bot.invite_url)
+        await bot.connect()
     except discord.LoginFailure as error:
         raise LoginError("Discord refused DISCORD_TOKEN: copy the bot's token again.") from error
     except OSError as error:
         raise LoginError(f"Discord cannot be reached ({error}): check the network.") from error
 
 
-async def until_signalled(serving: Coroutine[None, None, None]) -> None:
-    """Run ``serving`` until it ends, or until Ctrl-C or SIGTERM; a second Ctrl-C then ends the process."""
-    task = asyncio.ensure_future(serving)
+async def until_signalled(serving: asyncio.Task[None]) -> None:
+    """Wait until ``serving`` ends, or for Ctrl-C or SIGTERM; the next Ctrl-C then ends the process at once."""
     loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        with suppress(NotImplementedError):  # Windows, where Ctrl-C cancels the main task instead
-            loop.add_signal_handler(number, task.cancel)
-    try:
-        with suppress(asyncio.CancelledError):
-            await task
-    finally:
+    with suppress(NotImplementedError):  # Windows, where Ctrl-C cancels the main task instead
         for number in signals:
-            with suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        with suppress(NotImplementedError):
+            for number in signals:
                 loop.remove_signal_handler(number)
 
 
@@ -85,10 +91,10 @@ def main() -> int:
         discord.utils.setup_logging(level=logging.getLevelNamesMapping()[config.log_level])
         asyncio.run(run(config))
     except ValidationError as error:
-        print(f"Please correct these settings:\n{describe_violations(error)}", file=sys.stderr)  # noqa: T201
+        print(f"Please correct these settings:\n{describe_violations(error)}", file=sys.stderr)
         return 2
     except LyricsError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -1,7 +1,5 @@
 """The Discord client: puts the features together."""
 
-import logging
-
 import discord
 from discord.ext import commands
 
@@ -11,8 +9,6 @@ from bot.store import Store
 from bot.sync import sync_if_changed
 from bot.tree import LyricsTree
 from model import LyricsService
-
-log = logging.getLogger(__name__)
 
 PERMISSIONS = discord.Permissions(view_channel=True, send_messages=True, embed_links=True)
 
@@ -34,13 +30,17 @@ class LyricsBot(commands.Bot):
         self.store = store
         self.service = service
 
+    @property
+    def invite_url(self) -> str:
+        """The link by which an admin adds the bot to a server; known after login."""
+        assert self.application_id is not None, "it is known after login"
+        return discord.utils.oauth_url(self.application_id, permissions=PERMISSIONS)
+
     async def setup_hook(self) -> None:
         """Add the features and sync their commands; called once, after login."""
         await self.add_cog(Lyrics(self.store, self.service))
         await self.add_cog(Settings(self.store))
         await self.add_cog(History(self.store))
         self.add_dynamic_items(SongButton, HistoryPageButton, HistorySelect)
-        assert self.application_id is not None, "it is known after login"  # noqa: S101
+        assert self.application_id is not None, "it is known after login"
         await sync_if_changed(self.tree, self.store, self.application_id)
-        invite = discord.utils.oauth_url(self.application_id, permissions=PERMISSIONS)
-        log.info("Invite the bot to a server: %s", invite)

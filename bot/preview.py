@@ -1,5 +1,6 @@
 """The bot without Discord: the same bot in a simulated server, in a browser on this machine alone."""
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
     Raises:
         PreviewError: Where the preview is not installed or its port is taken.
     """
+    # SimCord's own client has no intents, on purpose, which discord.py warns of.
+    logging.getLogger("discord.state").setLevel(logging.ERROR)
     try:
         import simcord  # noqa: PLC0415 - an extra, which a bot with a token does without
     except ImportError as error:
@@ -44,7 +47,7 @@ async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
         admin = guild.add_member(env.create_user("ada", global_name="Ada (admin)"), roles=[role])
         preview = env.preview(channel, viewers=[member, admin], layout="channel", port=port or None)
         async with preview:
-            print(f"Open the preview in a browser on this machine: {preview.url}", flush=True)  # noqa: T201
+            print(f"Open the preview in a browser on this machine: {preview.url}", flush=True)
             await preview.wait_closed()
     except OSError as error:
         raise PreviewError(

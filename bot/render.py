@@ -1,12 +1,10 @@
 """What people see: requests and settings as embeds. Nothing here talks to Discord."""
 
-from collections.abc import Sequence
-
 import discord
 from discord.utils import escape_markdown
 
 from bot.store import HistoryPage, StoredRequest
-from model import SamplingParams
+from model import Header, SamplingParams
 
 COLOUR = discord.Colour(0x7C5CFF)
 
@@ -19,11 +17,11 @@ _EXCERPT = 90
 
 def songs_embed(request: StoredRequest, number: int) -> discord.Embed:
     """Show song ``number`` (from 0) of a finished request, with its place and its parameters in the footer."""
-    # The prompt opens every lyric; it is set off as what the member wrote.
-    written = request.songs[number].lyric.removeprefix(request.prompt)
+    # The prompt stands at the beginning of every lyric; it is set off as what the member wrote.
+    before, _, after = request.songs[number].lyric.partition(request.prompt)
     embed = discord.Embed(
         title=request.header.title and _cut(escape_markdown(request.header.title), MAX_TITLE),
-        description=_fit(f"**{escape_markdown(request.prompt)}**{escape_markdown(written)}"),
+        description=_fit(f"{escape_markdown(before)}**{escape_markdown(request.prompt)}**{escape_markdown(after)}"),
         colour=COLOUR,
     )
     for name, value in request.header.items():
@@ -58,8 +56,11 @@ def settings_embed(sampling: SamplingParams) -> discord.Embed:
     return embed.set_footer(text="Change one with /settings, or go back with /settings reset")
 
 
-def left_out_notice(names: Sequence[str]) -> str:
+def left_out_notice(asked: Header, kept: Header) -> str | None:
     """Say which header fields were left out because the served checkpoint was not trained with them."""
+    names = [name for name, _ in asked.items() if getattr(kept, name) is None]
+    if not names:
+        return None
     return f"-# This model was not trained with {' or '.join(names)}, so that was left out."
 
 

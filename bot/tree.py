@@ -53,8 +53,8 @@ async def report_error(interaction: discord.Interaction["LyricsBot"], error: Exc
         error = error.original
     try:
         await _reply_privately(interaction, _sentence(error))
-    except discord.HTTPException:
-        log.exception("An error could not be reported", exc_info=error)
+    except discord.HTTPException as refusal:
+        log.warning("This error could not be reported (%s)", refusal, exc_info=error)
 
 
 def _sentence(error: Exception) -> str:
@@ -77,7 +77,10 @@ async def _reply_privately(interaction: discord.Interaction["LyricsBot"], senten
     if not interaction.response.is_done():
         await interaction.response.send_message(sentence, ephemeral=True)
         return
-    if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
-        # The first follow-up to a public "thinking…" would be public too, so that goes first.
-        await interaction.delete_original_response()
+    thinking = interaction.response.type is discord.InteractionResponseType.deferred_channel_message
+    if thinking:
+        # The first follow-up to a "thinking…" takes its place and is as public as it: complete it before that.
+        await interaction.edit_original_response(content="…")
     await interaction.followup.send(sentence, ephemeral=True)
+    if thinking:
+        await interaction.delete_original_response()

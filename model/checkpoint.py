@@ -37,6 +37,7 @@ class Metadata(BaseModel):
     training: dict[str, JsonValue] = Field(description="Every training setting, as it was used")
     evaluation: dict[str, float] = Field(description="Measurements on held-out songs")
     header_fields: tuple[str, ...] = Field(description="The header fields that the training songs had")
+    opening_tag: str | None = Field(None, description="The section tag that most training songs open with, if any")
     created: AwareDatetime
 
 
@@ -52,6 +53,11 @@ class Checkpoint:
     def header_fields(self) -> tuple[str, ...]:
         """The header fields that the model understands; none of a checkpoint that does not say."""
         return self.metadata.header_fields if self.metadata else ()
+
+    @property
+    def opening_tag(self) -> str | None:
+        """The section tag that a lyric opens with, for this model; none of a checkpoint that does not say."""
+        return self.metadata.opening_tag if self.metadata else None
 
     @classmethod
     def open(cls, source: str | Path) -> Self:

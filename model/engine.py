@@ -26,7 +26,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedSong:
-    """A finished song: its lyric, the prompt included, with neither special token nor half line."""
+    """A finished song: its lyric, opening tag and prompt included, with neither special token nor half line."""
 
     lyric: str
     finish_reason: FinishReason

@@ -3,6 +3,7 @@
 It is the plainest correct one, so that a faster engine can be checked against it.
 """
 
+import os
 from collections.abc import Callable
 from typing import Self
 
@@ -20,7 +21,7 @@ from model.engine import GeneratedSong, GenerationRequest
 from model.errors import PromptTooLong
 from model.loading import end_token_id, load_pretrained, start_token_id
 from model.sampling import SamplingParams
-from model.song import cut_at_line_end, format_prompt
+from model.song import cut_at_line_end, format_prompt, with_opening_tag
 
 _UNFINISHED_CHARACTER = "\ufffd"
 
@@ -43,6 +44,8 @@ class ReferenceEngine:
         Raises:
             CheckpointError: Where the checkpoint does not load.
         """
+        # With a thread on every core, any other load on the machine makes all of them wait for the slowest.
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
         model, tokenizer = load_pretrained(checkpoint)
         model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
         return cls(checkpoint, model, tokenizer)
@@ -54,9 +57,10 @@ class ReferenceEngine:
         should_stop: Callable[[], bool],
     ) -> tuple[GeneratedSong, ...]:
         """Write the songs of one request; see ``Engine.generate``."""
-        prompt_ids = self._encode(request)
+        opening = with_opening_tag(self.checkpoint.opening_tag, request.prompt)
+        prompt_ids = self._encode(format_prompt(request.header, opening))
         watch = _Watch(
-            lambda rows: on_progress(tuple(request.prompt + self._decode(row) for row in rows)),
+            lambda rows: on_progress(tuple(opening + self._decode(row) for row in rows)),
             should_stop,
             num_prompt_tokens=len(prompt_ids),
         )
@@ -69,11 +73,10 @@ class ReferenceEngine:
             generation_config=self._generation_config(request.sampling, len(prompt_ids)),
             stopping_criteria=StoppingCriteriaList([watch]),
         )  # (songs, prompt + at most max_length)
-        return tuple(self._song(request, row) for row in output_ids[:, len(prompt_ids) :].tolist())
+        return tuple(self._song(opening, row) for row in output_ids[:, len(prompt_ids) :].tolist())
 
-    def _encode(self, request: GenerationRequest) -> list[int]:
+    def _encode(self, text: str) -> list[int]:
         # Special tokens that a member types are split into plain text: only ours open a song.
-        text = format_prompt(request.header, request.prompt)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         if self._start_id is not None:
             ids = [self._start_id, *ids]
@@ -96,12 +99,12 @@ class ReferenceEngine:
             pad_token_id=self._end_id,
         )
 
-    def _song(self, request: GenerationRequest, row: list[int]) -> GeneratedSong:
+    def _song(self, opening: str, row: list[int]) -> GeneratedSong:
         written = self._decode(row)
         if self._end_id in row:
             num_tokens = row.index(self._end_id) + 1
-            return GeneratedSong((request.prompt + written).strip(), "stop", num_tokens)
-        return GeneratedSong((request.prompt + cut_at_line_end(written)).strip(), "length", len(row))
+            return GeneratedSong((opening + written).strip(), "stop", num_tokens)
+        return GeneratedSong((opening + cut_at_line_end(written)).strip(), "length", len(row))
 
     def _decode(self, row: list[int]) -> str:
         """Return what was written, up to the end token, without the last character while it is unfinished."""

@@ -89,7 +89,7 @@ class Stream:
         await self._changed.wait()
         self._changed.clear()
         update = self._latest
-        assert update is not None, "deliver() sets the event only with an update"  # noqa: S101
+        assert update is not None, "deliver() sets the event only with an update"
         self._ended = isinstance(update, Finished | Failed)
         return update
 
@@ -124,8 +124,13 @@ class LyricsService:
 
         def load_engine() -> Engine:
             # Torch is imported here, on the worker thread, and nowhere on the way to here.
+            from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
             from model.reference import ReferenceEngine  # noqa: PLC0415
 
+            # Its hints are for those who program with it, not for the log of who hosts a bot.
+            transformers_logging.set_verbosity_error()
+            transformers_logging.disable_progress_bar()
             return ReferenceEngine.load(Checkpoint.open(source))
 
         return cls(load_engine, max_queue=max_queue)

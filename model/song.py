@@ -19,6 +19,8 @@ EOS_TOKEN = "<|endoftext|>"  # noqa: S105
 
 _HEADER_LINE = re.compile(r"(?P<field>title|genre|mood|theme):[ \t]*(?P<value>.*)")
 
+_SECTION_TAG = re.compile(r"\[[^\[\]]+\]")
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -53,6 +55,12 @@ class Song:
     header: Header
     lyric: str
 
+    @property
+    def opening_tag(self) -> str | None:
+        """The section tag that stands on the first line, if one does."""
+        first_line = self.lyric.partition("\n")[0]
+        return first_line if _SECTION_TAG.fullmatch(first_line) else None
+
     def __str__(self) -> str:
         return f"{BOS_TOKEN}{format_prompt(self.header, self.lyric)}{EOS_TOKEN}"
 
@@ -75,6 +83,11 @@ def parse_song(text: str) -> Song:
     if not rest or not all(matches):
         return Song(Header(), text)
     return Song(Header(**{match["field"]: match["value"] for match in matches if match}), rest.strip())
+
+
+def with_opening_tag(tag: str | None, opening: str) -> str:
+    """Put ``tag``, say ``[Verse 1]``, on a line before the opening words, unless they bring a tag of their own."""
+    return opening if tag is None or opening.startswith("[") else f"{tag}\n{opening}"
 
 
 def cut_at_line_end(text: str) -> str:

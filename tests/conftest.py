@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
-from model import Checkpoint, GeneratedSong, GenerationRequest, Header, SamplingParams
+from model import Checkpoint, GeneratedSong, GenerationRequest, Header, Metadata, SamplingParams
 from model.song import BOS_TOKEN, EOS_TOKEN
 
 VERSES = (
@@ -50,6 +51,19 @@ def make_request(
     """Return a small request with a seed."""
     params = {"max_length": 12, "num_return_sequences": 2, "seed": 7} | sampling
     return GenerationRequest(prompt, header or Header(), SamplingParams.model_validate(params))
+
+
+def make_metadata(**fields: object) -> Metadata:
+    """Return the metadata of a checkpoint that was trained with titles and moods."""
+    made = {
+        "base": "scratch",
+        "data_fingerprint": "00",
+        "training": {"epochs": 1},
+        "evaluation": {"eval_loss": 2.5},
+        "header_fields": ("title", "mood"),
+        "created": datetime.now(UTC),
+    }
+    return Metadata.model_validate(made | fields)
 
 
 class GatedEngine:

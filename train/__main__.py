@@ -30,7 +30,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         config = get_subcommand(CliApp.run(Train), cli_exit_on_error=False)
-        assert isinstance(config, FitConfig), "the only command"  # noqa: S101
+        assert isinstance(config, FitConfig), "the only command"
         # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
         from train.fit import fit  # noqa: PLC0415
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,12 @@ class Split:
         """The header fields that at least one song to learn has."""
         present = {name for song in self.train for name, _ in song.header.items()}
         return tuple(name for name in HEADER_FIELDS if name in present)
+
+    @property
+    def opening_tag(self) -> str | None:
+        """The section tag that more than half of the songs to learn open with, if there is one."""
+        ((tag, count),) = Counter(song.opening_tag for song in self.train).most_common(1)
+        return tag if count > len(self.train) / 2 else None
 
 
 def read_songs(path: Path) -> list[Song]:

@@ -3,6 +3,7 @@
 import logging
 import math
 import random
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -192,6 +193,9 @@ def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: Pr
     )
     model.to(getattr(torch, config.save_dtype)).save_pretrained(folder, max_shard_size=MAX_SHARD_SIZE)
     tokenizer.save_pretrained(folder)
+    # safetensors makes its files for the owner alone, but the bot may well run as another user.
+    for weights in folder.glob("*.safetensors"):
+        shutil.copymode(folder / "config.json", weights)
 
 
 def _write_metadata(folder: Path, config: FitConfig, split: Split, evaluation: dict[str, float]) -> None:
@@ -202,6 +206,7 @@ def _write_metadata(folder: Path, config: FitConfig, split: Split, evaluation: d
         training=settings | {"data": config.data.name, "songs": len(split.train)},
         evaluation=evaluation,
         header_fields=split.header_fields,
+        opening_tag=split.opening_tag,
         created=datetime.now(UTC),
     )
     (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -57,14 +57,11 @@ class Lyrics(commands.Cog):
     ) -> None:
         """Write songs that open with your words."""
         await interaction.response.defer()
-        request = await self.request(interaction.user.id, prompt, Header(title, genre, mood, theme), seed)
+        asked = Header(title, genre, mood, theme)
+        request = await self.request(interaction.user.id, prompt, asked, seed)
         stored = await self.write(interaction, request)
-        left_out = [
-            name for name, _ in Header(title, genre, mood, theme).items() if getattr(request.header, name) is None
-        ]
-        await interaction.edit_original_response(
-            content=left_out_notice(left_out) if left_out else None, **songs_message(stored, 0)
-        )
+        notice = left_out_notice(asked, request.header)
+        await interaction.edit_original_response(content=notice, **songs_message(stored, 0))
 
     async def request(self, user_id: int, prompt: str, header: Header, seed: int | None) -> GenerationRequest:
         """Return the wish with the user's own parameters, and without what the checkpoint does not know.

@@ -117,7 +117,7 @@ class Store:
                 created_at.isoformat(),
             ],
         )
-        assert cursor.lastrowid is not None, "an INSERT has a row id"  # noqa: S101
+        assert cursor.lastrowid is not None, "an INSERT has a row id"
         return cursor.lastrowid
 
     async def finish_request(self, request_id: int, finished: Finished) -> StoredRequest:
@@ -137,7 +137,7 @@ class Store:
                 ],
             )
         request = await self.request(request_id)
-        assert request is not None, "it was just updated"  # noqa: S101
+        assert request is not None, "it was just updated"
         return request
 
     async def end_request(self, request_id: int, *, stopped: bool, error: str) -> None:

@@ -1,30 +1,19 @@
 import json
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from model import Checkpoint, CheckpointError, Metadata, locate
+from model import Checkpoint, CheckpointError, locate
 from model.checkpoint import METADATA_FILE, STARTER, point_current
 from model.loading import load_pretrained
+from tests.conftest import make_metadata
 
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Path:
     """A copy that may be damaged."""
     return Path(shutil.copytree(tiny_checkpoint, tmp_path / "copy"))
-
-
-def metadata() -> Metadata:
-    return Metadata(
-        base="scratch",
-        data_fingerprint="00",
-        training={"epochs": 1},
-        evaluation={"eval_loss": 2.5},
-        header_fields=("title", "mood"),
-        created=datetime.now(UTC),
-    )
 
 
 def test_a_plain_checkpoint_opens_without_metadata(checkpoint: Path) -> None:
@@ -35,9 +24,11 @@ def test_a_plain_checkpoint_opens_without_metadata(checkpoint: Path) -> None:
 
 
 def test_metadata_is_read_back(checkpoint: Path) -> None:
-    (checkpoint / METADATA_FILE).write_text(metadata().model_dump_json())
+    metadata = make_metadata(opening_tag="[Intro]")
+    (checkpoint / METADATA_FILE).write_text(metadata.model_dump_json())
     opened = Checkpoint.open(checkpoint)
-    assert opened.metadata == metadata().model_copy(update={"created": opened.metadata and opened.metadata.created})
+    assert opened.metadata == metadata
+    assert opened.opening_tag == "[Intro]"
     assert opened.header_fields == ("title", "mood")
 
 

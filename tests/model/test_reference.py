@@ -1,11 +1,13 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from model import Checkpoint, GeneratedSong, GenerationRequest, Header, PromptTooLong
+from model.checkpoint import METADATA_FILE
 from model.reference import ReferenceEngine
-from tests.conftest import make_request, save_tiny_checkpoint
+from tests.conftest import make_metadata, make_request, save_tiny_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,14 @@ def test_a_prompt_that_fills_the_context_is_refused_with_the_figure(engine: Refe
 def test_a_song_ends_with_the_context(engine: ReferenceEngine) -> None:
     songs = generate(engine, make_request("two lanterns " * 8, max_length=1000, num_return_sequences=1))
     assert songs[0].num_tokens < 128
+
+
+def test_a_lyric_opens_with_the_tag_that_the_checkpoint_was_trained_with(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_checkpoint, tmp_path / "tagged"))
+    (folder / METADATA_FILE).write_text(make_metadata(opening_tag="[Verse 1]").model_dump_json())
+    engine = ReferenceEngine.load(Checkpoint.open(folder))
+    assert generate(engine, make_request())[0].lyric.startswith("[Verse 1]\ntwo lanterns")
+    assert generate(engine, make_request("[Chorus] la"))[0].lyric.startswith("[Chorus] la")
 
 
 def test_special_tokens_in_a_prompt_are_plain_text(engine: ReferenceEngine) -> None:

@@ -1,4 +1,6 @@
-from model.song import Header, Song, cut_at_line_end, format_prompt, parse_song
+import pytest
+
+from model.song import Header, Song, cut_at_line_end, format_prompt, parse_song, with_opening_tag
 
 
 def test_a_song_is_written_with_its_header_in_the_fixed_order() -> None:
@@ -30,6 +32,17 @@ def test_a_header_value_cannot_add_lines() -> None:
 
 def test_empty_fields_leave_no_line() -> None:
     assert format_prompt(Header(title="  ", mood=""), "la") == "la"
+
+
+def test_a_prompt_gets_the_opening_tag_unless_it_brings_one() -> None:
+    assert with_opening_tag("[Verse 1]", "la la") == "[Verse 1]\nla la"
+    assert with_opening_tag("[Verse 1]", "[Chorus]\nla") == "[Chorus]\nla"
+    assert with_opening_tag(None, "la la") == "la la"
+
+
+@pytest.mark.parametrize(("lyric", "tag"), [("[Verse 1]\nla", "[Verse 1]"), ("la\n[Verse 1]", None), ("[a] b", None)])
+def test_the_opening_tag_of_a_song_is_its_first_line(lyric: str, tag: str | None) -> None:
+    assert Song(Header(), lyric).opening_tag == tag
 
 
 def test_keep_drops_the_other_fields() -> None:

@@ -81,6 +81,12 @@ def test_both_sides_of_a_split_have_a_song(fraction: float) -> None:
     assert split.validation
 
 
+def test_the_opening_tag_is_the_one_that_most_songs_have() -> None:
+    tagged = [Song(Header(), f"[Verse 1]\nline {number}") for number in range(30)]
+    assert split_songs(tagged + SONGS[:20], 0.1, seed=1).opening_tag == "[Verse 1]"
+    assert split_songs(tagged[:10] + SONGS, 0.1, seed=1).opening_tag is None
+
+
 def test_headers_are_dropped_whole_and_in_part_and_lyrics_never() -> None:
     song = Song(Header("One", "folk", "calm", "rain"), "la")
     rng = random.Random(0)  # noqa: S311
