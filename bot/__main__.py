@@ -60,8 +60,10 @@ async def serve(bot: LyricsBot, config: Config) -> None:
         await bot.connect()
     except discord.LoginFailure as error:
         raise LoginError("Discord refused DISCORD_TOKEN: copy the bot's token again.") from error
-    except OSError as error:
-        raise LoginError(f"Discord cannot be reached ({error}): check the network.") from error
+    except (OSError, discord.HTTPException) as error:
+        raise LoginError(
+            f"Discord cannot be reached ({error}): check the network, then start the bot again."
+        ) from error
 
 
 async def until_signalled(serving: asyncio.Task[None]) -> None:

@@ -49,9 +49,7 @@ async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
         async with preview:
             print(f"Open the preview in a browser on this machine: {preview.url}", flush=True)
             await preview.wait_closed()
-    except OSError as error:
-        raise PreviewError(
-            f"The preview cannot listen on port {port} ({error.strerror}): set PREVIEW_PORT to another, or to 0."
-        ) from error
+    except simcord.SetupError as error:
+        raise PreviewError(f"The preview cannot start ({error}): set PREVIEW_PORT to another port, or to 0.") from error
     finally:
         await env.shutdown()

@@ -1,5 +1,7 @@
 """What people see: requests and settings as embeds. Nothing here talks to Discord."""
 
+import re
+
 import discord
 from discord.utils import escape_markdown
 
@@ -14,19 +16,23 @@ MAX_TITLE = 256
 
 _EXCERPT = 90
 
+# The places where a backslash keeps a mention, an address, an invite or a masked link from coming alive;
+# escape_markdown leaves these, and all but the first masked link of a line.
+_LIVE = re.compile(r"(?=<)|(?=@everyone|@here)|(?<=:)(?=//)|(?<=discord)(?=\.(?:gg|com))|(?<=\])(?=\()", re.IGNORECASE)
+
 
 def songs_embed(request: StoredRequest, number: int) -> discord.Embed:
     """Show song ``number`` (from 0) of a finished request, with its place and its parameters in the footer."""
-    # The prompt stands at the beginning of every lyric; it is set off as what the member wrote.
-    before, _, after = request.songs[number].lyric.partition(request.prompt)
+    before, after = _around_prompt(request.songs[number].lyric, request.prompt)
     embed = discord.Embed(
-        title=request.header.title and _cut(escape_markdown(request.header.title), MAX_TITLE),
-        description=_fit(f"{escape_markdown(before)}**{escape_markdown(request.prompt)}**{escape_markdown(after)}"),
+        title=request.header.title and _cut(plain(request.header.title), MAX_TITLE),
+        # In bold stands what the member wrote.
+        description=_fit(f"{plain(before)}**{plain(request.prompt)}**{plain(after)}"),
         colour=COLOUR,
     )
     for name, value in request.header.items():
         if name != "title":
-            embed.add_field(name=name.capitalize(), value=escape_markdown(value))
+            embed.add_field(name=name.capitalize(), value=plain(value))
     return embed.set_footer(text=f"{number + 1}/{len(request.songs)} · {_parameters(request.sampling)}")
 
 
@@ -39,8 +45,8 @@ def history_embed(page: HistoryPage) -> discord.Embed:
     for request in page.requests:
         songs = f"{len(request.songs)} song{'s' if len(request.songs) > 1 else ''}"
         embed.add_field(
-            name=_cut(escape_markdown(_title(request)), MAX_TITLE),
-            value=f"{escape_markdown(excerpt(request))}\n{songs} · {discord.utils.format_dt(request.created_at, 'R')}",
+            name=_cut(plain(_title(request)), MAX_TITLE),
+            value=f"{plain(excerpt(request))}\n{songs} · {discord.utils.format_dt(request.created_at, 'R')}",
             inline=False,
         )
     return embed.set_footer(text=f"Page {page.number + 1}/{page.num_pages} · only you see this")
@@ -69,6 +75,17 @@ def excerpt(request: StoredRequest) -> str:
     return _cut(" / ".join(line for line in request.songs[0].lyric.splitlines() if line), _EXCERPT)
 
 
+def plain(text: str) -> str:
+    """Escape text, whoever wrote it, so that it shows as it stands: no markup, mention, invite or link."""
+    return _LIVE.sub(r"\\", escape_markdown(text, ignore_links=False))
+
+
+def _around_prompt(lyric: str, prompt: str) -> tuple[str, str]:
+    """Return what stands before the prompt, an opening tag or nothing, and what was written after it."""
+    tag = "" if lyric.startswith(prompt) else f"{lyric.partition(chr(10))[0]}\n"
+    return tag, lyric.removeprefix(tag).removeprefix(prompt)
+
+
 def _title(request: StoredRequest) -> str:
     return request.header.title or request.prompt.strip().splitlines()[0]
 
@@ -85,8 +102,9 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _fit(lyric: str) -> str:
-    """Cut a lyric that is over Discord's limit at the last line end that fits."""
+    """Cut a lyric that is over Discord's limit at the last line end that fits, if that leaves most of it."""
     if len(lyric) <= MAX_DESCRIPTION:
         return lyric
-    kept = lyric[: MAX_DESCRIPTION - 2]
-    return f"{kept[: kept.rfind(chr(10))] if chr(10) in kept else kept}\n…"
+    kept = lyric[: MAX_DESCRIPTION - len("\n…")]
+    line_end = kept.rfind("\n")
+    return f"{kept[:line_end] if line_end > MAX_DESCRIPTION // 2 else kept}\n…"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from typing import TYPE_CHECKING
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -11,29 +11,24 @@ from pydantic import ValidationError
 
 from model import LyricsError, describe_violations
 
-if TYPE_CHECKING:
-    from bot.client import LyricsBot
-
 log = logging.getLogger(__name__)
 
 
-class LyricsTree(app_commands.CommandTree["LyricsBot"]):
+class LyricsTree(app_commands.CommandTree[Any]):
     """Reports errors privately, and knows which handlers are under way."""
 
-    def __init__(self, client: "LyricsBot") -> None:
+    def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._handlers: set[asyncio.Task[object]] = set()
 
-    async def interaction_check(self, interaction: discord.Interaction["LyricsBot"], /) -> bool:  # noqa: ARG002
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:  # noqa: ARG002
         """Let everybody in, and remember the handler's task until it is done."""
         if task := asyncio.current_task():
             self._handlers.add(task)
             task.add_done_callback(self._handlers.discard)
         return True
 
-    async def on_error(
-        self, interaction: discord.Interaction["LyricsBot"], error: app_commands.AppCommandError, /
-    ) -> None:
+    async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
         """Report an error of a command; see ``report_error``."""
         await report_error(interaction, error)
 
@@ -43,7 +38,7 @@ class LyricsTree(app_commands.CommandTree["LyricsBot"]):
             await asyncio.wait(self._handlers, timeout=timeout)
 
 
-async def report_error(interaction: discord.Interaction["LyricsBot"], error: Exception) -> None:
+async def report_error(interaction: discord.Interaction[Any], error: Exception) -> None:
     """Tell the user, and nobody else, what went wrong.
 
     A domain error shows its own sentence. Any other shows a short reference, and the log has the error under
@@ -73,7 +68,7 @@ def _sentence(error: Exception) -> str:
             return f"Something went wrong on our side. If it goes on, tell the bot's host this reference: `{reference}`"
 
 
-async def _reply_privately(interaction: discord.Interaction["LyricsBot"], sentence: str) -> None:
+async def _reply_privately(interaction: discord.Interaction[Any], sentence: str) -> None:
     if not interaction.response.is_done():
         await interaction.response.send_message(sentence, ephemeral=True)
         return

@@ -12,7 +12,7 @@ from model.errors import (
     describe_violations,
 )
 from model.sampling import SamplingParams
-from model.service import Failed, Finished, LyricsService, Progress, Queued, Timings, Update
+from model.service import Failed, Finished, LyricsService, Progress, Queued, Stream, Timings, Update
 from model.song import HEADER_FIELDS, Header
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "QueueFull",
     "Queued",
     "SamplingParams",
+    "Stream",
     "Timings",
     "Update",
     "describe_violations",

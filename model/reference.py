@@ -45,7 +45,8 @@ class ReferenceEngine:
             CheckpointError: Where the checkpoint does not load.
         """
         # With a thread on every core, any other load on the machine makes all of them wait for the slowest.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+        if "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
         model, tokenizer = load_pretrained(checkpoint)
         model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
         return cls(checkpoint, model, tokenizer)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -112,7 +113,7 @@ class LyricsService:
         self._max_queue = max_queue
         self._checkpoint: Checkpoint | None = None
         self._worker: threading.Thread | None = None
-        # Guards what follows; notified when a job arrives and when the service closes.
+        # Guards what follows; notified when a request arrives and when the service closes.
         self._changed = threading.Condition()
         self._waiting: deque[Stream] = deque()
         self._running: Stream | None = None
@@ -152,11 +153,12 @@ class LyricsService:
         Raises:
             CheckpointError: Where the checkpoint cannot be served.
         """
+        loaded: Future[Checkpoint] = Future()
+        loaded.set_running_or_notify_cancel()
         loop = asyncio.get_running_loop()
-        loaded: asyncio.Future[Checkpoint] = loop.create_future()
         self._worker = threading.Thread(target=self._work, args=(loop, loaded), name="lyrics-worker", daemon=True)
         self._worker.start()
-        self._checkpoint = await loaded
+        self._checkpoint = await asyncio.wrap_future(loaded)
 
     def stream(self, request: GenerationRequest) -> Stream:
         """Queue the request, which has its seed, and return its updates.
@@ -170,7 +172,7 @@ class LyricsService:
             if self._closing:
                 raise ModelNotReady("The bot is shutting down: please try again in a few minutes.")
             if len(self._waiting) >= self._max_queue:
-                raise QueueFull(f"{self._max_queue} requests are waiting already: please try again in a minute.")
+                raise QueueFull(f"The queue is full ({self._max_queue} waiting): please try again in a minute.")
             stream = Stream(request, self._leave)
             self._waiting.append(stream)
             stream.deliver(Queued(len(self._waiting)))
@@ -204,25 +206,23 @@ class LyricsService:
                 self._renumber()
 
     def _renumber(self) -> None:
-        """Tell every waiting job its position; on the event loop, with the lock held."""
+        """Tell every waiting request its position; on the event loop, with the lock held."""
         for position, stream in enumerate(self._waiting, start=1):
             stream.deliver(Queued(position))
 
-    def _work(self, loop: asyncio.AbstractEventLoop, loaded: asyncio.Future[Checkpoint]) -> None:
-        """Load the engine and run job after job; the worker thread's main."""
+    def _work(self, loop: asyncio.AbstractEventLoop, loaded: Future[Checkpoint]) -> None:
+        """Load the engine and run request after request; the worker thread's main."""
         try:
             engine = self._load_engine()
         except Exception as error:  # noqa: BLE001 - whatever it is, start() raises it
-            loop.call_soon_threadsafe(loaded.set_exception, error)
+            loaded.set_exception(error)
             return
-        loop.call_soon_threadsafe(loaded.set_result, engine.checkpoint)
-        while (stream := self._next_job(loop)) is not None:
-            update = self._run(engine, stream, loop)
-            if update is not None:
-                loop.call_soon_threadsafe(stream.deliver, update)
+        loaded.set_result(engine.checkpoint)
+        while (stream := self._next(loop)) is not None:
+            loop.call_soon_threadsafe(stream.deliver, self._run(engine, stream, loop))
 
-    def _next_job(self, loop: asyncio.AbstractEventLoop) -> Stream | None:
-        """Wait for a job and take it; none once the service closes."""
+    def _next(self, loop: asyncio.AbstractEventLoop) -> Stream | None:
+        """Wait for a request and take it; none once the service closes."""
         with self._changed:
             self._running = None
             self._changed.wait_for(lambda: self._waiting or self._closing)
@@ -236,8 +236,8 @@ class LyricsService:
         with self._changed:
             self._renumber()
 
-    def _run(self, engine: Engine, stream: Stream, loop: asyncio.AbstractEventLoop) -> Update | None:
-        """Run one job and return its last update; an exception of the engine fails this job alone."""
+    def _run(self, engine: Engine, stream: Stream, loop: asyncio.AbstractEventLoop) -> Update:
+        """Run one request and return its last update; an exception of the engine fails this one alone."""
 
         def on_progress(lyrics: tuple[str, ...]) -> None:
             loop.call_soon_threadsafe(stream.deliver, Progress(lyrics))
@@ -245,7 +245,7 @@ class LyricsService:
         started = time.perf_counter()
         try:
             songs = engine.generate(stream.request, on_progress, stream.stop.is_set)
-        except Exception as error:  # noqa: BLE001 - whoever asked is told, and the next job goes on
+        except Exception as error:  # noqa: BLE001 - whoever asked is told, and the next one goes on
             return Failed(error)
         if stream.stop.is_set():
             return Failed(_stopped())

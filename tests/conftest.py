@@ -1,5 +1,6 @@
 """What every test may use: a tiny checkpoint, made as any other is, and stand-ins for the engine."""
 
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +12,10 @@ from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
 from model import Checkpoint, GeneratedSong, GenerationRequest, Header, Metadata, SamplingParams
 from model.song import BOS_TOKEN, EOS_TOKEN
+
+# The tiny model is fastest on one thread, whatever else the machine does; read at each load.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 VERSES = (
     "Two lanterns on the water\nOne lantern on the shore\nThe tide came up at midnight\nAnd carried them offshore",

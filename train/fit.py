@@ -26,12 +26,12 @@ from transformers import (
 
 from model.checkpoint import METADATA_FILE, Checkpoint, Metadata, point_current
 from model.engine import GenerationRequest
-from model.errors import CheckpointError
+from model.errors import CheckpointError, LyricsError
 from model.loading import load_pretrained
 from model.reference import ReferenceEngine
 from model.sampling import SamplingParams
 from model.song import BOS_TOKEN, EOS_TOKEN, Header
-from train.config import FitConfig
+from train.config import FitConfig, Precision
 from train.data import Split, drop_header_fields, read_songs, split_songs, tokenize
 
 log = logging.getLogger(__name__)
@@ -40,12 +40,17 @@ MAX_SHARD_SIZE = "15MB"
 """Small enough for any host of git repositories."""
 
 
+class PrecisionError(LyricsError):
+    """This machine does not compute in the precision that was asked for."""
+
+
 def fit(config: FitConfig, current: Path) -> None:
     """Train as ``config`` says, write the checkpoint, point ``current`` at it and print a sample of it.
 
     Raises:
         DataError: Where the songs cannot be read.
         CheckpointError: Where the base is no GPT-2 that loads.
+        PrecisionError: Where this machine does not compute in the precision that was asked for.
     """
     set_seed(config.seed)
     split = split_songs(read_songs(config.data), config.validation_fraction, config.seed)
@@ -151,9 +156,7 @@ def _tokenized(
 
 
 def _training_arguments(config: FitConfig, scratch: Path) -> TrainingArguments:
-    precision = config.precision
-    if precision == "auto":
-        precision = "fp16" if torch.cuda.is_available() else "fp32"
+    precision = _precision(config)
     return TrainingArguments(
         output_dir=str(scratch),
         per_device_train_batch_size=config.batch_size,
@@ -176,6 +179,22 @@ def _training_arguments(config: FitConfig, scratch: Path) -> TrainingArguments:
         seed=config.seed,
         report_to="none",
     )
+
+
+def _precision(config: FitConfig) -> Precision:
+    """Return what to compute in: what was asked for, else fp16 where there is a GPU.
+
+    Raises:
+        PrecisionError: Where this machine does not compute in what was asked for.
+    """
+    gpu = torch.cuda.is_available()
+    if config.precision == "auto":
+        return "fp16" if gpu else "fp32"
+    if config.precision == "fp16" and not gpu:
+        raise PrecisionError("--precision fp16 needs a GPU, and there is none: use bf16, fp32 or auto.")
+    if config.precision == "bf16" and gpu and not torch.cuda.is_bf16_supported():
+        raise PrecisionError("--precision bf16 is not for this GPU: use fp16, fp32 or auto.")
+    return config.precision
 
 
 def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

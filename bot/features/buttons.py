@@ -5,7 +5,7 @@ message of any age and after a restart.
 """
 
 import re
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import Any, Self, TypedDict
 
 import discord
 from discord.ui import Button, DynamicItem, Item, Select, View
@@ -14,9 +14,6 @@ from bot.render import excerpt, history_embed, songs_embed
 from bot.store import HistoryPage, Store, StoredRequest
 from bot.tree import report_error
 from model import LyricsError
-
-if TYPE_CHECKING:
-    from bot.client import LyricsBot
 
 HISTORY_PAGE_SIZE = 5
 
@@ -53,6 +50,12 @@ async def history_message(store: Store, user_id: int, page: int) -> Message:
     return Message(embed=history_embed(shown), view=view)
 
 
+def _store(interaction: discord.Interaction[Any]) -> Store:
+    """Return the bot's store; a dynamic item is made from its custom id alone, so it can be given none."""
+    store: Store = interaction.client.store
+    return store
+
+
 class _Reported:
     """Sends the errors of a dynamic item the way of all others; discord.py would only log them."""
 
@@ -63,7 +66,7 @@ class _Reported:
         except Exception as error:  # noqa: BLE001 - the one place for them decides
             await report_error(interaction, error)
 
-    async def respond(self, interaction: discord.Interaction["LyricsBot"]) -> None:
+    async def respond(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the item is for."""
         raise NotImplementedError
 
@@ -83,9 +86,9 @@ class SongButton(_Reported, DynamicItem[Button[View]], template=r"song:(?P<reque
         """Make the button of a message that was sent before, perhaps by an earlier process."""
         return cls(int(match["request"]), int(match["number"]))
 
-    async def respond(self, interaction: discord.Interaction["LyricsBot"]) -> None:
+    async def respond(self, interaction: discord.Interaction[Any]) -> None:
         """Show the song."""
-        request = await interaction.client.store.request(self.request_id)
+        request = await _store(interaction).request(self.request_id)
         if request is None or not request.songs:
             raise LyricsError("These songs are no longer kept: ask for new ones with `/lyrics`.")
         message = songs_message(request, self.number)
@@ -110,10 +113,10 @@ class HistoryPageButton(_Reported, DynamicItem[Button[View]], template=r"history
         """Make the button of a message that was sent before, perhaps by an earlier process."""
         return cls(int(match["page"]))
 
-    async def respond(self, interaction: discord.Interaction["LyricsBot"]) -> None:
+    async def respond(self, interaction: discord.Interaction[Any]) -> None:
         """Show the page."""
-        store = interaction.client.store
-        await interaction.response.edit_message(**await history_message(store, interaction.user.id, self.page))
+        message = await history_message(_store(interaction), interaction.user.id, self.page)
+        await interaction.response.edit_message(**message)
 
 
 class HistorySelect(_Reported, DynamicItem[Select[View]], template="history-open"):
@@ -133,9 +136,9 @@ class HistorySelect(_Reported, DynamicItem[Select[View]], template="history-open
         """Make the menu of a message that was sent before; what was chosen comes with the interaction."""
         return cls()
 
-    async def respond(self, interaction: discord.Interaction["LyricsBot"]) -> None:
+    async def respond(self, interaction: discord.Interaction[Any]) -> None:
         """Show the chosen request's songs."""
-        request = await interaction.client.store.request(int(self.item.values[0]))
+        request = await _store(interaction).request(int(self.item.values[0]))
         if request is None or request.user_id != interaction.user.id or not request.songs:
             raise LyricsError("These songs are no longer kept.")
         await interaction.response.send_message(**songs_message(request, 0), ephemeral=True)

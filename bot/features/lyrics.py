@@ -29,6 +29,12 @@ MAX_HEADER_VALUE = 100
 HeaderValue = Range[str, 1, MAX_HEADER_VALUE]
 
 
+def check_prompt(prompt: str) -> None:
+    """Raise ``LyricsError`` where there is nothing to see in the prompt."""
+    if not any(character.isprintable() and not character.isspace() for character in prompt):
+        raise LyricsError("Please give the song some opening words.")
+
+
 class Lyrics(commands.Cog):
     """Turns a member's prompt into songs."""
 
@@ -56,6 +62,7 @@ class Lyrics(commands.Cog):
         seed: Range[int, SEED.ge, SEED.le] | None = None,
     ) -> None:
         """Write songs that open with your words."""
+        check_prompt(prompt)
         await interaction.response.defer()
         asked = Header(title, genre, mood, theme)
         request = await self.request(interaction.user.id, prompt, asked, seed)
@@ -64,13 +71,7 @@ class Lyrics(commands.Cog):
         await interaction.edit_original_response(content=notice, **songs_message(stored, 0))
 
     async def request(self, user_id: int, prompt: str, header: Header, seed: int | None) -> GenerationRequest:
-        """Return the wish with the user's own parameters, and without what the checkpoint does not know.
-
-        Raises:
-            LyricsError: Where there is nothing but white space in the prompt.
-        """
-        if not prompt.strip():
-            raise LyricsError("Please give the song some opening words.")
+        """Return the wish with the user's own parameters, and without what the checkpoint does not know."""
         sampling = await self.store.sampling(user_id)
         if seed is not None:
             sampling = sampling.model_copy(update={"seed": seed})
@@ -92,12 +93,11 @@ class Lyrics(commands.Cog):
             created_at=interaction.created_at,
         )
         try:
-            finished = await self._finished(request)
+            return await self.store.finish_request(request_id, await self._finished(request))
         except (Exception, asyncio.CancelledError) as error:
             stopped = isinstance(error, GenerationStopped | asyncio.CancelledError)
             await self.store.end_request(request_id, stopped=stopped, error=str(error) or type(error).__name__)
             raise
-        return await self.store.finish_request(request_id, finished)
 
     async def _finished(self, request: GenerationRequest) -> Finished:
         async with aclosing(self.service.stream(request)) as updates:

@@ -4,18 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from model import FinishReason, Header, SamplingParams
+from model import GeneratedSong, Header, SamplingParams
 
 RequestState = Literal["queued", "finished", "failed", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class SongRecord:
-    """One song of a finished request."""
-
-    lyric: str
-    finish_reason: FinishReason
-    num_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +24,7 @@ class StoredRequest:
     state: RequestState
     error: str | None
     created_at: datetime
-    songs: tuple[SongRecord, ...]
+    songs: tuple[GeneratedSong, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import aiosqlite
 from pydantic import ValidationError
 
 from bot.store.migrations import StoreError, migrate
-from bot.store.records import HistoryPage, SongRecord, StoredRequest
-from model import Finished, GenerationRequest, Header, SamplingParams
+from bot.store.records import HistoryPage, StoredRequest
+from model import Finished, GeneratedSong, GenerationRequest, Header, SamplingParams
 
 INTERRUPTED = "The bot went down while this was being written."
 
@@ -193,7 +193,7 @@ class Store:
                 "SELECT lyric, finish_reason, num_tokens FROM song WHERE request_id = ? ORDER BY number",
                 [row["id"]],
             )
-            requests.append(_stored_request(row, tuple(SongRecord(*song) for song in songs)))
+            requests.append(_stored_request(row, tuple(GeneratedSong(*song) for song in songs)))
         return tuple(requests)
 
     @asynccontextmanager
@@ -208,7 +208,7 @@ class Store:
             await self._db.commit()
 
 
-def _stored_request(row: sqlite3.Row, songs: tuple[SongRecord, ...]) -> StoredRequest:
+def _stored_request(row: sqlite3.Row, songs: tuple[GeneratedSong, ...]) -> StoredRequest:
     return StoredRequest(
         id=row["id"],
         user_id=row["user_id"],

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM
 
 from model import Checkpoint, CheckpointError, Finished, Header, LyricsService
@@ -9,7 +10,7 @@ from model.song import BOS_TOKEN, EOS_TOKEN, Song
 from tests.conftest import VERSES, make_request, save_tiny_checkpoint
 from train.__main__ import main
 from train.config import FitConfig
-from train.fit import fit
+from train.fit import PrecisionError, fit
 
 TINY = {"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 64, "vocab_size": 300, "epochs": 2, "batch_size": 4}
 
@@ -106,6 +107,14 @@ def test_a_base_that_is_no_gpt2_leaves_nothing_behind(tiny_checkpoint: Path, son
             tmp_path / "current",
         )
     assert [entry.name for entry in tmp_path.iterdir()] == ["opt"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes in fp16")
+def test_fp16_without_a_gpu_says_what_to_use_instead(songs: Path, tmp_path: Path) -> None:
+    config = TINY | {"data": songs, "output": tmp_path / "out", "from_scratch": True, "precision": "fp16"}
+    with pytest.raises(PrecisionError, match="use bf16, fp32 or auto"):
+        fit(FitConfig.model_validate(config), tmp_path / "current")
+    assert not list(tmp_path.iterdir())
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

@@ -1,0 +1,126 @@
+"""``python -m bot`` as a host runs it: a process of its own."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import AsyncMock
+
+import discord
+import pytest
+
+from bot.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(cwd: Path, **environment: object) -> "subprocess.Popen[str]":
+    """Start the bot in an empty folder, with no setting but those given."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    given = {name: str(value) for name, value in environment.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "bot"],
+        cwd=cwd,
+        env=kept | {"PYTHONPATH": str(ROOT), "PREVIEW_PORT": "0"} | given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def address(process: "subprocess.Popen[str]") -> str:
+    """Wait until the preview prints its address."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "http://" in line:
+            return line.strip().rpartition(" ")[2]
+    raise AssertionError(process.communicate()[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"MODEL": "nowhere/at/all"}, "There is no checkpoint folder at 'nowhere/at/all'"),
+        ({"MODEL": "someone/songs", "HF_HUB_OFFLINE": 1}, "'someone/songs' is no folder here, and the model hub"),
+        ({"MODEL": "."}, "has no config.json"),
+        ({"DATABASE": "/dev/null/lyrics.db"}, "cannot be used"),
+        ({"MAX_QUEUE": 0, "LOG_LEVEL": "loud"}, "max_queue: "),
+        ({"MAX_QUEUE": 0, "LOG_LEVEL": "loud"}, "log_level: "),
+    ],
+)
+def test_a_bad_setting_is_one_clear_sentence_and_exit_code_2(
+    settings: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    process = start(tmp_path, **settings)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_a_truncated_weights_file_is_named(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    for file in tiny_checkpoint.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes()[: 5000 if file.suffix == ".safetensors" else None])
+    process = start(tmp_path, MODEL=folder)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "model.safetensors are missing or cut short" in error
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_with_no_token_the_preview_starts_says_so_and_ends_when_asked(
+    number: signal.Signals, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    process = start(tmp_path, MODEL=tiny_checkpoint)
+    try:
+        assert address(process).startswith("http://127.0.0.1:")
+        process.send_signal(number)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in error
+    with sqlite3.connect(tmp_path / "lyrics.preview.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_port_that_is_taken_is_one_clear_sentence(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    first = start(tmp_path, MODEL=tiny_checkpoint)
+    try:
+        port = address(first).partition("127.0.0.1:")[2].partition("/")[0]
+        second = start(tmp_path, MODEL=tiny_checkpoint, PREVIEW_PORT=port, DATABASE="other.db")
+        _, error = second.communicate(timeout=120)
+    finally:
+        first.kill()
+        first.communicate()
+    assert second.returncode == 2
+    assert f"could not bind port {port}" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentence"),
+    [
+        (discord.LoginFailure("Improper token has been passed."), "Discord refused DISCORD_TOKEN"),
+        (OSError("no route to host"), "Discord cannot be reached (no route to host)"),
+    ],
+)
+def test_a_login_that_fails_is_one_clear_sentence(
+    refusal: Exception,
+    sentence: str,
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODEL", str(tiny_checkpoint))
+    monkeypatch.setenv("DISCORD_TOKEN", "a.b.c")
+    monkeypatch.setattr(discord.utils, "setup_logging", lambda **_: None)  # It would outlive this test.
+    monkeypatch.setattr(discord.http.HTTPClient, "static_login", AsyncMock(side_effect=refusal))
+    assert main() == 2
+    assert sentence in capsys.readouterr().err

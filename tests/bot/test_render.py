@@ -1,0 +1,185 @@
+"""What a model or a member writes is shown as it is: it pings nobody, links nowhere, and fits."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.render import MAX_DESCRIPTION, plain
+from model import Checkpoint, GeneratedSong, GenerationRequest, LyricsService
+from tests.bot.world import World, checked, embed, lyric, menu, response
+from tests.conftest import GatedEngine
+
+PINGS = "@everyone @here <@123> <@&456>"
+MARKDOWN = (
+    "*one* **two** _three_ __four__ ~~five~~ `six` ||seven||\n# eight\n### nine\n> ten\n>>> eleven\n- twelve\n"
+    "-# thirteen\n```fourteen```\n* fifteen\nback\\slash"
+)
+
+# A character that Discord reads as markup, after no backslash or after pairs of them.
+MARKUP = re.compile(r"(?<!\\)(?:\\\\)*(?:[*_~`|]|^#{1,3} |^>(?:>>)? |^-#? )", re.MULTILINE)
+MASKED_LINK = re.compile(r"(?<!\\)(?:\\\\)*\[[^\[\]\n]+(?<!\\)\]\([^)\n]+\)")
+
+
+class ScriptedEngine(GatedEngine):
+    """An engine that writes ``written`` after each prompt."""
+
+    written = ""
+
+    def generate(
+        self,
+        request: GenerationRequest,
+        on_progress: Callable[[tuple[str, ...]], None],  # noqa: ARG002
+        should_stop: Callable[[], bool],  # noqa: ARG002
+    ) -> tuple[GeneratedSong, ...]:
+        """Write what the test wants."""
+        return (GeneratedSong(request.prompt + self.written, "stop", 5),) * 2
+
+
+@pytest.fixture
+def engine(trained_checkpoint: Path) -> ScriptedEngine:
+    """An engine whose words the test chooses, tag and all; its checkpoint knows title and genre."""
+    return ScriptedEngine(Checkpoint.open(trained_checkpoint))
+
+
+@pytest.fixture
+async def scripted_world(tmp_path: Path, engine: ScriptedEngine) -> AsyncIterator[World]:
+    """The bot over that engine."""
+    async with checked(tmp_path, LyricsService(lambda: engine, max_queue=5)) as opened:
+        yield opened
+
+
+def bodies(world: World) -> list[dict[str, Any]]:
+    """Return every message that the bot sent or edited, as it went to Discord."""
+    found = []
+    for request in world.env.http_requests:
+        body = request.json or {}
+        if request.path.startswith("/webhooks/") and body:
+            found.append(body)
+        elif request.path.endswith("/callback") and "data" in body:
+            found.append(body["data"])
+    return found
+
+
+async def test_nobody_is_pinged_whatever_is_written(scripted_world: World, engine: ScriptedEngine) -> None:
+    engine.written = f"\n{PINGS}"
+    song = await scripted_world.lyrics(PINGS, title=PINGS, mood=PINGS)
+    await scripted_world.mira.click(response(song), label="▶")
+    copy = await scripted_world.ada.click(response(song), label="◀")
+    shown = await scripted_world.mira.slash(scripted_world.channel, "history")
+    opened = await scripted_world.mira.select(response(shown), list(menu(shown).values()))
+    await scripted_world.mira.slash(scripted_world.channel, "settings show")
+    await scripted_world.mira.slash(scripted_world.channel, "settings reset")
+    await scripted_world.lyrics(" ")
+    assert len(scripted_world.errors()) == 1
+    assert len(bodies(scripted_world)) >= 8
+    assert [body.get("allowed_mentions") for body in bodies(scripted_world)] == [{"parse": []}] * len(
+        bodies(scripted_world)
+    )
+    for message in (response(result).message for result in (song, copy, shown, opened)):
+        assert (message.mentions, message.role_mentions, message.mention_everyone) == ([], [], False)
+        assert PINGS not in message.content
+
+
+async def test_markdown_of_the_model_is_shown_as_it_was_written(scripted_world: World, engine: ScriptedEngine) -> None:
+    engine.written = f"\n{MARKDOWN}"
+    shown = lyric(await scripted_world.lyrics())
+    assert shown.startswith("**two lanterns**\n")
+    assert MARKUP.findall(shown.removeprefix("**two lanterns**")) == []
+    assert re.sub(r"\\(.)", r"\1", shown.removeprefix("**two lanterns**\n")) == MARKDOWN
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[free songs](https://evil.example)",
+        "[one](https://evil.example) and [two](https://evil.example)",
+        "[[one]](https://evil.example)",
+        "(see) [one](<https://evil.example>)",
+    ],
+)
+async def test_no_link_hides_behind_other_words(scripted_world: World, engine: ScriptedEngine, written: str) -> None:
+    engine.written = f"\n{written}"
+    assert MASKED_LINK.findall(lyric(await scripted_world.lyrics())) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<@123456789012345678>", r"\<@123456789012345678>"),
+        ("@everyone and @here", r"\@everyone and \@here"),
+        ("https://evil.example/_a_", r"https:\//evil.example/\_a\_"),
+        ("join Discord.gg/abc", r"join Discord\.gg/abc"),
+        ("[Verse 1] (softly)", "[Verse 1] (softly)"),
+    ],
+)
+def test_mentions_addresses_and_invites_show_as_text(written: str, shown: str) -> None:
+    assert plain(written) == shown
+
+
+async def test_no_link_is_made_of_the_prompt_and_what_follows(scripted_world: World, engine: ScriptedEngine) -> None:
+    engine.written = "](https://evil.example)"
+    assert MASKED_LINK.findall(lyric(await scripted_world.lyrics("[one"))) == []
+
+
+async def test_markdown_in_the_prompt_and_the_header_is_escaped(scripted_world: World) -> None:
+    song = await scripted_world.lyrics("a **b** c_", title="*t*", genre="`g`")
+    assert lyric(song) == r"**a \*\*b\*\* c\_**"
+    assert embed(song).title == r"\*t\*"
+    assert embed(song).fields[0].value == r"\`g\`"
+
+
+async def test_markdown_in_the_history_is_escaped(scripted_world: World) -> None:
+    await scripted_world.lyrics("a **b** c")
+    await scripted_world.lyrics("x", title="*t*")
+    shown = await scripted_world.mira.slash(scripted_world.channel, "history")
+    assert [field.name for field in embed(shown).fields] == [r"\*t\*", r"a \*\*b\*\* c"]
+    assert str(embed(shown).fields[1].value).startswith(r"a \*\*b\*\* c")
+    assert list(menu(shown)) == ["*t*", "a **b** c"]  # a menu shows no markup
+
+
+@pytest.mark.parametrize("line", ["x" * 99, "*" * 60, "\\" * 70])
+async def test_a_lyric_over_discords_limit_is_cut_at_a_line_end(
+    scripted_world: World, engine: ScriptedEngine, line: str
+) -> None:
+    engine.written = f"\n{line}" * 50
+    shown = lyric(await scripted_world.lyrics())
+    first, *lines, last = shown.splitlines()
+    assert len(shown) <= MAX_DESCRIPTION
+    assert (first, last) == ("**two lanterns**", "…")
+    assert {re.sub(r"\\(.)", r"\1", kept) for kept in lines} == {line}
+    assert len(shown) + len(lines[0]) + 1 > MAX_DESCRIPTION  # nothing that fits is left out
+
+
+async def test_a_lyric_that_just_fits_is_whole(scripted_world: World, engine: ScriptedEngine) -> None:
+    engine.written = "\n" + "x" * (MAX_DESCRIPTION - len("**two lanterns**\n"))
+    shown = lyric(await scripted_world.lyrics())
+    assert len(shown) == MAX_DESCRIPTION
+    assert shown.endswith("x")
+
+
+async def test_a_lyric_of_one_endless_line_is_still_shown(scripted_world: World, engine: ScriptedEngine) -> None:
+    engine.written = " la" * 2000
+    shown = lyric(await scripted_world.lyrics())
+    assert shown.startswith("**two lanterns** la la la")
+    assert 4000 < len(shown) <= MAX_DESCRIPTION
+
+
+async def test_an_endless_line_after_the_prompt_is_not_left_out_altogether(
+    scripted_world: World, engine: ScriptedEngine
+) -> None:
+    engine.written = "\n" + "la " * 2000
+    assert len(lyric(await scripted_world.lyrics())) > 4000
+
+
+async def test_line_breaks_are_kept(scripted_world: World, engine: ScriptedEngine) -> None:
+    engine.written = "\non the water\n\n[Chorus]\n  slowly"
+    assert lyric(await scripted_world.lyrics()) == "**two lanterns**\non the water\n\n[Chorus]\n  slowly"
+
+
+async def test_the_longest_title_fits_however_much_is_escaped(scripted_world: World) -> None:
+    song = await scripted_world.lyrics(title="*" * 100, genre="*" * 100)
+    assert len(embed(song).title or "") <= 256
+    assert embed(song).fields[0].value == r"\*" * 100

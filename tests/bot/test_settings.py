@@ -1,0 +1,147 @@
+"""``/settings``: each member's own parameters, and their use by the next ``/lyrics``."""
+
+import pytest
+import simcord
+from pydantic import ValidationError
+
+from bot.store import Store
+from model import SamplingParams
+from tests.bot.world import World, embed, footer, private_sentence, response
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "temperature": (0.1, 2.0),
+    "top_k": (0, 50_257),
+    "top_p": (0.0, 1.0),
+    "repetition_penalty": (1.0, 2.0),
+    "max_length": (1, 1000),
+    "num_return_sequences": (1, 10),
+    "seed": (0, 2**32 - 1),
+}
+
+
+async def show(world: World, member: simcord.MemberActor) -> dict[str, str]:
+    """Return what ``/settings show`` tells a member, by parameter."""
+    shown = await member.slash(world.channel, "settings show")
+    assert shown.ephemeral
+    return {str(field.name): str(field.value).splitlines()[0] for field in embed(shown).fields}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "in_footer"),
+    [
+        ("temperature", 1.3, "temperature 1.3"),
+        ("temperature", 1.0, "temperature 1"),
+        ("top_k", 3, "top-k 3"),
+        ("top_p", 0.5, "top-p 0.5"),
+        ("repetition_penalty", 1.75, "repetition penalty 1.75"),
+        ("max_length", 5, "5 tokens"),
+        ("num_return_sequences", 2, "1/2"),
+        ("seed", 99, "seed 99"),
+    ],
+)
+async def test_what_a_member_sets_is_used_by_the_next_song(
+    world: World, name: str, value: float, in_footer: str
+) -> None:
+    answer = await world.mira.slash(world.channel, f"settings {name}", value=value)
+    assert private_sentence(answer) == f"Your **{name}** is now **{value}**."
+    assert (await world.store.sampling(world.mira.id)).model_dump(exclude_unset=True) == {name: value}
+    assert in_footer in footer(await world.lyrics()).split(" · ")
+
+
+def test_every_parameter_is_tested_for_its_bounds() -> None:
+    assert BOUNDS.keys() == SamplingParams.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+async def test_both_ends_of_a_range_can_be_set_and_nothing_beyond(world: World, name: str) -> None:
+    for value in BOUNDS[name]:
+        await world.mira.slash(world.channel, f"settings {name}", value=value)
+        assert getattr(await world.store.sampling(world.mira.id), name) == value
+    for value in (BOUNDS[name][0] - 1, BOUNDS[name][1] + 1):
+        with pytest.raises(simcord.OptionError):
+            await world.mira.slash(world.channel, f"settings {name}", value=value)
+
+
+@pytest.mark.parametrize("name", [name for name in BOUNDS if name != "seed"])
+async def test_only_the_seed_may_be_left_out(world: World, name: str) -> None:
+    with pytest.raises(simcord.OptionError):
+        await world.mira.slash(world.channel, f"settings {name}")
+
+
+async def test_the_extremes_of_all_parameters_together_still_give_songs(world: World) -> None:
+    for end, num_songs in ((0, 1), (1, 10)):
+        for name, ends in BOUNDS.items():
+            await world.store.set_sampling(world.mira.id, name, ends[end])
+        assert footer(await world.lyrics()).startswith(f"1/{num_songs} ·")
+
+
+async def test_the_store_refuses_what_discord_should_not_have_let_through(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = Store.set_sampling
+
+    async def a_hundredfold(self: Store, user_id: int, name: str, value: float) -> SamplingParams:
+        return await setting(self, user_id, name, value * 100)
+
+    await world.mira.slash(world.channel, "settings temperature", value=0.5)
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "set_sampling", a_hundredfold)
+        refused = await world.mira.slash(world.channel, "settings temperature", value=1.5)
+    assert private_sentence(refused).startswith("That does not work:\ntemperature: ")
+    assert "150" in private_sentence(refused)
+    assert [type(error) for error in world.errors()] == [ValidationError]
+    assert (await world.store.sampling(world.mira.id)).temperature == 0.5
+
+
+async def test_members_do_not_see_or_change_each_others_settings(world: World) -> None:
+    await world.mira.slash(world.channel, "settings temperature", value=1.5)
+    await world.ada.slash(world.channel, "settings temperature", value=0.2)
+    assert (await show(world, world.mira))["temperature"] == "**1.5** (default 0.7)"
+    assert (await show(world, world.ada))["temperature"] == "**0.2** (default 0.7)"
+    await world.ada.slash(world.channel, "settings reset")
+    assert "temperature 1.5" in footer(await world.lyrics())
+    assert "temperature 0.7" in footer(await world.lyrics(by=world.ada))
+    assert len(world.public()) == 2
+
+
+async def test_show_lists_every_parameter_with_its_default_where_that_differs(world: World) -> None:
+    assert await show(world, world.mira) == {
+        "temperature": "**0.7**",
+        "top_k": "**50**",
+        "top_p": "**0.95**",
+        "repetition_penalty": "**1.2**",
+        "max_length": "**100**",
+        "num_return_sequences": "**3**",
+        "seed": "**a new one each time**",
+    }
+    await world.mira.slash(world.channel, "settings top_k", value=3)
+    await world.mira.slash(world.channel, "settings seed", value=0)
+    shown = await show(world, world.mira)
+    assert (shown["top_k"], shown["seed"]) == ("**3** (default 50)", "**0**")
+
+
+async def test_reset_brings_everything_back(world: World) -> None:
+    before = await show(world, world.mira)
+    for name, (lowest, _) in BOUNDS.items():
+        await world.mira.slash(world.channel, f"settings {name}", value=lowest)
+    assert await show(world, world.mira) != before
+    answer = await world.mira.slash(world.channel, "settings reset")
+    assert private_sentence(answer) == "All your settings are back to the defaults."
+    assert await show(world, world.mira) == before
+
+
+async def test_a_fixed_seed_can_be_let_go_again(world: World) -> None:
+    await world.mira.slash(world.channel, "settings seed", value=5)
+    assert footer(await world.lyrics()).endswith("seed 5")
+    assert footer(await world.lyrics(seed=6)).endswith("seed 6")
+    answer = await world.mira.slash(world.channel, "settings seed")
+    assert private_sentence(answer) == "Your **seed** is now **a new one each time**."
+    first, second = [footer(await world.lyrics()) for _ in range(2)]
+    assert first != second
+
+
+async def test_settings_are_changed_where_only_the_member_sees_it(world: World) -> None:
+    answer = await world.mira.slash(world.channel, "settings top_p", value=0.9)
+    assert response(answer).ephemeral
+    assert world.public() == []
+    assert world.channel.history(viewer=world.ada) == []
