@@ -23,6 +23,7 @@ STARTER = Path(__file__).with_name("starter")
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _HUB_FILES = ["*.json", "*.safetensors", "merges.txt"]
+_WHERE = "(MODEL for the bot, --base for training)"
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
 
@@ -66,12 +67,14 @@ class Checkpoint:
         Raises:
             CheckpointError: Where a file is missing or damaged, or the hub cannot be reached.
         """
-        path = Path(source).expanduser()
+        path, name = Path(source).expanduser(), str(source)
         if path.is_dir():
             path = path.resolve()
             name = path.name
+        # A link whose folder is gone, and any path that the code itself names, is never sought on the hub.
+        elif isinstance(source, Path) or os.path.lexists(path) or not _HUB_ID.fullmatch(name):
+            raise CheckpointError(f"There is no checkpoint folder at {name!r}: name a folder or a hub id {_WHERE}.")
         else:
-            name = str(source)
             path = _download(name)
         _check_files(path)
         return cls(name, path, _read_metadata(path))
@@ -106,20 +109,16 @@ def point_current(path: Path, current: Path = CURRENT) -> None:
 
 def _download(name: str) -> Path:
     """Return the local folder of the hub repository ``name``, safetensors and text files only."""
-    if not _HUB_ID.fullmatch(name):
-        raise CheckpointError(
-            f"There is no checkpoint folder at {name!r}: set MODEL to a folder or a hub id, or leave it empty."
-        )
     # huggingface_hub takes a quarter of a second to import, which a local checkpoint need not wait for.
     from huggingface_hub import snapshot_download  # noqa: PLC0415
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
 
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"{name!r} is no folder here, and the model hub did not give it ({type(error).__name__}): "
-            "check the name and the network, or set MODEL to a checkpoint folder."
+            f"check the name and the network, or name a checkpoint folder {_WHERE}."
         ) from error
 
 

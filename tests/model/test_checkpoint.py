@@ -99,10 +99,11 @@ def test_a_name_that_is_neither_folder_nor_hub_id_is_refused() -> None:
         Checkpoint.open("./nowhere/at all")
 
 
-def test_a_hub_id_that_cannot_be_reached_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["someone/songs", "someone/-songs--"])
+def test_a_hub_id_that_cannot_be_reached_says_so(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(CheckpointError, match=r"someone/songs.*check the name and the network"):
-        Checkpoint.open("someone/songs")
+    with pytest.raises(CheckpointError, match=rf"{name}.*check the name and the network"):
+        Checkpoint.open(name)
 
 
 def test_a_hub_id_is_served_from_the_hubs_cache(
@@ -145,5 +146,7 @@ def test_current_that_is_a_folder_of_its_own_is_not_overwritten(checkpoint: Path
 def test_a_current_that_points_nowhere_is_an_error_and_not_the_starter(tmp_path: Path) -> None:
     current = tmp_path / "current"
     point_current(tmp_path / "gone", current)
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match="no checkpoint folder"):
         Checkpoint.open(locate(None, current))
+    with pytest.raises(CheckpointError, match="no checkpoint folder"):
+        Checkpoint.open(str(current))
