@@ -1,23 +1,21 @@
-.PHONY: run test clean
+.PHONY: run test
 
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-
-# A stamp a set of extras: installed again only when the dependencies change.
-$(VENV)/.installed-%: pyproject.toml constraints.txt
-	python3 -m venv $(VENV)
-	$(PIP_INSTALL) -e '.[$*]'
-	touch $@
 
 run: $(VENV)/.installed-preview
 	@$(BIN)/python -m bot
 
 test: $(VENV)/.installed-test
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest
 
-clean:
-	rm -rf $(VENV)
+# A stamp for each extra: what is installed already is installed again only when the dependencies change.
+$(VENV)/.installed-%: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch $@
