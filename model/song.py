@@ -91,9 +91,11 @@ def with_opening_tag(tag: str | None, opening: str) -> str:
 
 
 def cut_at_line_end(text: str) -> str:
-    """Return ``text`` without its last, unfinished line, or without its last word where it has one line only."""
-    for separator in ("\n", " "):
-        kept = text.rpartition(separator)[0].rstrip()
-        if kept:
-            return kept
-    return text
+    """Return ``text`` without its last, unfinished line, and without a section tag that nothing then follows.
+
+    A text of one line loses its last word instead.
+    """
+    lines = text.split("\n")[:-1]
+    while lines and (not lines[-1].strip() or _SECTION_TAG.fullmatch(lines[-1])):
+        lines.pop()
+    return "\n".join(lines) or text.rpartition(" ")[0].rstrip() or text

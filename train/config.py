@@ -8,6 +8,9 @@ from pydantic_settings import CliPositionalArg
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
+SCRATCH_ONLY = {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"}
+"""The settings that a base brings itself."""
+
 
 class FitConfig(BaseModel):
     """Fine-tune a GPT-2 on a file of songs and write a checkpoint that the bot serves."""

@@ -31,7 +31,7 @@ from model.loading import load_pretrained
 from model.reference import ReferenceEngine
 from model.sampling import SamplingParams
 from model.song import BOS_TOKEN, EOS_TOKEN, Header
-from train.config import FitConfig, Precision
+from train.config import SCRATCH_ONLY, FitConfig, Precision
 from train.data import Split, drop_header_fields, read_songs, split_songs, tokenize
 
 log = logging.getLogger(__name__)
@@ -218,7 +218,8 @@ def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: Pr
 
 
 def _write_metadata(folder: Path, config: FitConfig, split: Split, evaluation: dict[str, float]) -> None:
-    settings: dict[str, Any] = config.model_dump(mode="json", exclude={"data", "output", "base"})
+    unused = set() if config.from_scratch else SCRATCH_ONLY
+    settings: dict[str, Any] = config.model_dump(mode="json", exclude={"data", "output", "base"} | unused)
     metadata = Metadata(
         base="scratch" if config.from_scratch else Path(config.base).name,
         data_fingerprint=split.fingerprint,

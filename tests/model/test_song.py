@@ -52,4 +52,6 @@ def test_keep_drops_the_other_fields() -> None:
 def test_a_cut_song_ends_at_a_line_end_or_else_at_a_word() -> None:
     assert cut_at_line_end("one two\nthree fo") == "one two"
     assert cut_at_line_end("\none two thr") == "\none two"
+    assert cut_at_line_end("one\n\n[Chorus]\n\ntw") == "one"
+    assert cut_at_line_end("one\n[Cho") == "one"
     assert cut_at_line_end("one") == "one"

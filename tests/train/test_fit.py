@@ -79,6 +79,8 @@ def test_a_checkpoint_is_fine_tuned_and_its_loss_falls(trained: Path, songs: Pat
     assert before is not None
     assert after is not None
     assert after.base == "tiny"
+    assert "n_layer" in before.training
+    assert "n_layer" not in after.training
     assert after.evaluation["eval_loss"] < before.evaluation["eval_loss"] - 0.5
 
 
