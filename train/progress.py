@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +22,8 @@ class ProgressEvent(BaseModel):
     epoch: float | None = Field(None, description="Passes over the songs done")
     loss: float | None = Field(None, description="Training loss per token, the mean since the last report")
     learning_rate: float | None = None
-    tokens_per_second: float | None = Field(None, description="Tokens learnt a second, padding left out")
+    tokens: int | None = Field(None, description="Tokens learnt since this start, padding left out")
+    tokens_per_second: float | None = Field(None, description="Tokens learnt a second, evaluations left out")
     eta_seconds: float | None = Field(None, description="Seconds until the last step, at the pace so far")
     validation_loss: float | None = Field(None, description="Loss per token on the songs held out")
     sample: str | None = Field(None, description="A song that the model writes at this point")
@@ -31,11 +33,14 @@ class ProgressEvent(BaseModel):
 Report = Callable[[ProgressEvent], None]
 
 
-def reporter(kind: Literal["bar", "json", "none"]) -> Report:
-    """Return what shows events as the person or the program asked."""
-    if kind == "json":
-        return _print_json
-    return _Bar() if kind == "bar" else lambda _: None
+@contextmanager
+def reporting(kind: Literal["bar", "json", "none"]) -> Iterator[Report]:
+    """Give what shows events as the person or the program asked; a bar ends with the context, so that errors follow."""
+    if kind == "bar":
+        with closing(_Bar()) as bar:
+            yield bar
+    else:
+        yield _print_json if kind == "json" else lambda _: None
 
 
 def _print_json(event: ProgressEvent) -> None:
@@ -63,6 +68,11 @@ class _Bar:
                 f"step {event.step}: validation loss {event.validation_loss:.3f}\n\n{event.sample}\n", file=sys.stderr
             )
         elif event.event == "finished":
+            self.close()
+
+    def close(self) -> None:
+        """Leave the bar as it stands; what is printed next is below it."""
+        if self._bar is not None:
             self._bar.close()
 
 
@@ -88,14 +98,13 @@ class Follow(TrainerCallback):
         """Report the start."""
         del args, control
         self._tell("start", state)
-
-    def on_step_begin(self, *_: Any, **__: Any) -> None:
-        """Start the watch."""
         self._began = time.perf_counter()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Stop the watch."""
-        self._busy += time.perf_counter() - self._began
+        """Count the step's time, its songs' loading included."""
+        now = time.perf_counter()
+        self._busy += now - self._began
+        self._began = now
         self._steps += 1
 
     def on_log(
@@ -118,6 +127,7 @@ class Follow(TrainerCallback):
             state,
             loss=logs["loss"],
             learning_rate=logs["learning_rate"],
+            tokens=tokens,
             tokens_per_second=fresh / seconds if seconds else None,
             eta_seconds=self._busy / self._steps * (state.max_steps - state.global_step) if self._steps else None,
         )
@@ -134,11 +144,13 @@ class Follow(TrainerCallback):
         del args, control
         assert metrics is not None, "the Trainer tells what it measured"
         self._tell("evaluation", state, validation_loss=metrics["eval_loss"], sample=self._write_sample())
+        self._began = time.perf_counter()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Report that the run can go on from here."""
         del args, control
         self._tell("saved", state)
+        self._began = time.perf_counter()
 
     def _tell(self, event: str, state: TrainerState, **fields: Any) -> None:
         epoch = None if state.epoch is None else round(state.epoch, 4)
