@@ -1,6 +1,7 @@
 """The command line: ``python -m train fit DATA --output checkpoints/NAME``."""
 
 import logging
+import os
 import sys
 
 from pydantic import ValidationError
@@ -27,7 +28,9 @@ class Train(BaseSettings):
 
 def main() -> int:
     """Run the command that the arguments name; return the exit code, 2 where they or the data are bad."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # torchrun and accelerate number their processes so; they all do the same, and the first one speaks.
+    is_first = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if is_first else logging.ERROR, format="%(message)s")
     try:
         config = get_subcommand(CliApp.run(Train), cli_exit_on_error=False)
         assert isinstance(config, FitConfig), "the only command"
@@ -39,8 +42,11 @@ def main() -> int:
         print(describe_violations(error), file=sys.stderr)
         return 2
     except (LyricsError, SettingsError) as error:
-        print(error, file=sys.stderr)
+        if is_first:
+            print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130  # as shells have it: 128 and the signal's number
     return 0
 
 

@@ -27,16 +27,54 @@ class FitConfig(BaseModel):
         description="Start from random weights and a tokenizer of the data's own instead of --base",
     )
 
-    batch_size: Annotated[int, Field(ge=1)] = Field(2, description="Songs in a training step")
+    resume: bool = Field(default=False, description="Go on with the run that was interrupted on its way to --output")
+    progress: Literal["bar", "json", "none"] = Field(
+        "bar", description="A bar on stderr, or a JSON object a line on stdout for a program that follows"
+    )
+    log_steps: Annotated[int, Field(ge=1)] = Field(25, description="Steps between two reports of the training loss")
+
+    batch_size: Annotated[int, Field(ge=1)] = Field(
+        2, description="Songs in a training step, over all its passes and all processes"
+    )
+    gradient_accumulation: Annotated[int, Field(ge=1)] = Field(
+        1, description="Passes that a step is computed in, to save memory; the result is the same"
+    )
+    step_tokens: Annotated[int, Field(ge=0)] = Field(
+        192,
+        description="Short samples, say lines, fill a step up to these tokens, at a learning rate that rises with "
+        "their number; 0 leaves --batch-size as it is",
+    )
+    batching: Literal["group", "pack"] = Field(
+        "group", description="Songs of like length side by side, or rows packed with whole songs"
+    )
     epochs: Annotated[float, Field(gt=0)] = Field(5, description="Passes over the songs")
     learning_rate: Annotated[float, Field(gt=0)] = Field(5e-5, description="Peak learning rate")
     lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"] = Field(
         "linear", description="How the learning rate falls after the warm-up"
     )
     warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="Steps until the learning rate peaks")
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="The same as a share of all steps; give one of the two"
+    )
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="AdamW's weight decay")
+    max_grad_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="Clip gradients to this norm; 0 never clips")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Dropout while training")
-    precision: Precision = Field("auto", description="auto is fp16 on a GPU and fp32 on a CPU")
+    precision: Precision = Field(
+        "auto", description="auto is bf16 where the GPU has it, fp16 on any other, fp32 on a CPU"
+    )
+    activation_checkpointing: bool = Field(
+        default=False, description="Compute activations twice instead of keeping them: slower, much less memory"
+    )
+    eval_steps: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Steps between two evaluations, each of which saves; without it, once an epoch"
+    )
+    patience: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Stop after this many evaluations in a row without a better validation loss"
+    )
+    lora_rank: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Train LoRA adapters of this rank and merge them when saving; needs the extra 'lora'"
+    )
+    lora_alpha: Annotated[float, Field(gt=0)] = Field(32, description="LoRA's scale, divided by its rank")
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.05, description="Share of the songs held out to measure the validation loss"
     )
@@ -58,6 +96,13 @@ class FitConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
+        problems = []
         if self.n_embd % self.n_head:
-            raise ValueError(f"--n-embd ({self.n_embd}) must be a multiple of --n-head ({self.n_head})")
+            problems.append(f"--n-embd ({self.n_embd}) must be a multiple of --n-head ({self.n_head})")
+        if self.warmup_steps and self.warmup_ratio:
+            problems.append("give --warmup-steps or --warmup-ratio, not both")
+        if self.lora_rank and self.from_scratch:
+            problems.append("--lora-rank adapts a base, so leave out --from-scratch")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self

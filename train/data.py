@@ -21,9 +21,6 @@ log = logging.getLogger(__name__)
 MIN_SONGS = 2
 """One to learn from and one to hold out."""
 
-_BARE_SHARE = 0.3
-_FIELD_SHARE = 0.7
-
 
 class DataError(LyricsError):
     """The training data cannot be used as it is."""
@@ -85,14 +82,6 @@ def split_songs(songs: Sequence[Song], validation_fraction: float, seed: int) ->
     shuffled = random.Random(seed).sample(songs, len(songs))  # noqa: S311 - a split, not a secret
     held_out = min(max(1, round(len(songs) * validation_fraction)), len(songs) - 1)
     return Split(train=tuple(shuffled[held_out:]), validation=tuple(shuffled[:held_out]))
-
-
-def drop_header_fields(song: Song, rng: random.Random) -> Song:
-    """Return the song with a random part of its header, so that any part of it works in a prompt."""
-    if rng.random() < _BARE_SHARE:
-        return Song(Header(), song.lyric)
-    kept = frozenset(name for name in HEADER_FIELDS if rng.random() < _FIELD_SHARE)
-    return Song(song.header.keep(kept), song.lyric)
 
 
 def tokenize(

@@ -2,73 +2,128 @@
 
 import logging
 import math
-import random
 import shutil
-import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
 from transformers import (
-    DataCollatorForSeq2Seq,
     GenerationConfig,
     GPT2Config,
     GPT2LMHeadModel,
     GPT2Tokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Trainer,
-    TrainingArguments,
     set_seed,
 )
 
 from model.checkpoint import METADATA_FILE, Checkpoint, Metadata, point_current
 from model.engine import GenerationRequest
-from model.errors import CheckpointError, LyricsError
+from model.errors import CheckpointError
 from model.loading import load_pretrained
 from model.reference import ReferenceEngine
 from model.sampling import SamplingParams
-from model.song import BOS_TOKEN, EOS_TOKEN, Header
-from train.config import SCRATCH_ONLY, FitConfig, Precision
-from train.data import Split, drop_header_fields, read_songs, split_songs, tokenize
+from model.song import BOS_TOKEN, EOS_TOKEN, Header, with_opening_tag
+from train.config import SCRATCH_ONLY, FitConfig
+from train.data import Split, read_songs, split_songs, tokenize
+from train.loop import Trained, train
+from train.partial import PartialRun, explain_full_disk
+from train.processes import Processes
+from train.progress import ProgressEvent, Report, reporting
 
 log = logging.getLogger(__name__)
 
 MAX_SHARD_SIZE = "15MB"
 """Small enough for any host of git repositories."""
 
-
-class PrecisionError(LyricsError):
-    """This machine does not compute in the precision that was asked for."""
+_SAMPLE = GenerationRequest("", Header(), SamplingParams(num_return_sequences=1, seed=1))
 
 
 def fit(config: FitConfig, current: Path) -> None:
-    """Train as ``config`` says, write the checkpoint, point ``current`` at it and print a sample of it.
+    """Train as ``config`` says, write the checkpoint, point ``current`` at it and show a sample of it.
+
+    Several processes, started by torchrun or accelerate, train together; the first one writes and prints.
 
     Raises:
         DataError: Where the songs cannot be read.
         CheckpointError: Where the base is no GPT-2 that loads.
-        PrecisionError: Where this machine does not compute in the precision that was asked for.
+        ResumeError: Where --resume has nothing to go on with, or is missing.
+        LyricsError: Whatever else stops the training, see ``train.loop.train``.
     """
+    processes = Processes.join()
     set_seed(config.seed)
     split = split_songs(read_songs(config.data), config.validation_fraction, config.seed)
     log.info("%d songs to learn, %d held out", len(split.train), len(split.validation))
+    partial = PartialRun(config.output)
+    partial.check(config, split.fingerprint)
     model, tokenizer = _from_scratch(config, split) if config.from_scratch else _from_base(config)
-    _add_special_tokens(model, tokenizer)
+    new_tokens = add_special_tokens(model, tokenizer)
     log.info("%.1f M parameters, %d tokens", model.num_parameters() / 1e6, len(tokenizer))
 
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=config.output.parent, prefix=f".{config.output.name}-") as scratch:
-        evaluation = _train(config, split, model, tokenizer, Path(scratch, "trainer"))
-        finished = Path(scratch, config.output.name)
-        _save(finished, config, model, tokenizer)
-        _write_metadata(finished, config, split, evaluation)
-        sample = _sample(finished)  # A checkpoint that cannot write a song never appears.
-        finished.rename(config.output)
+    processes.wait()  # until all have looked at what lies there
+    context: int = model.config.max_position_embeddings
+    try:
+        if processes.is_first:
+            partial.begin(config, split.fingerprint, num_parameters=model.num_parameters())
+        processes.wait()
+        with reporting(config.progress) as report:
+            trained = train(
+                config,
+                model,
+                tokenizer,
+                tokenize(split.train, tokenizer, context),
+                tokenize(split.validation, tokenizer, context),
+                new_tokens=new_tokens,
+                partial=partial,
+                processes=processes,
+                report=report,
+                write_sample=lambda model: _write_song(Checkpoint("", partial.folder, None), model, tokenizer, split),
+            )
+            if processes.is_first:
+                sample = _finish(config, current, partial, trained, tokenizer, split)
+                _show(config, trained, sample, report)
+    finally:
+        if processes.is_first:
+            partial.tidy()
+
+
+def _finish(
+    config: FitConfig,
+    current: Path,
+    partial: PartialRun,
+    trained: Trained,
+    tokenizer: PreTrainedTokenizerBase,
+    split: Split,
+) -> str:
+    """Write the output folder, whole or not at all, and return a song that was generated from it."""
+    evaluation = {"eval_loss": trained.loss, "perplexity": math.exp(trained.loss)}
+    partial.clear()
+    with explain_full_disk(partial.finished):
+        _save(partial.finished, config, trained.model, tokenizer)
+        _write_metadata(partial.finished, config, split, evaluation)
+    sample = _sample(partial.finished)  # A checkpoint that cannot write a song never appears.
+    partial.finished.rename(config.output)
     point_current(config.output, current)
-    print(f"{config.output}: validation loss {evaluation['eval_loss']:.3f}\n\n{sample}")
+    partial.remove()
+    return sample
+
+
+def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> None:
+    steps = trained.steps
+    report(
+        ProgressEvent(
+            event="finished",
+            step=steps,
+            steps=steps,
+            validation_loss=trained.loss,
+            sample=sample,
+            output=str(config.output),
+        )
+    )
+    if config.progress != "json":
+        print(f"{config.output}: validation loss {trained.loss:.3f}\n\n{sample}")
 
 
 def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -112,89 +167,19 @@ def _dropouts(config: FitConfig) -> dict[str, Any]:
     return dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
 
 
-def _add_special_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Give tokenizer and model a start and an end token; a new row starts near the mean of the old ones."""
+def add_special_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Give tokenizer and model a start and an end token, and return those that are new to the model.
+
+    A new row starts at the mean of the old ones: it is then as likely as the average word, and moves nothing else.
+    """
     tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN})
-    if len(tokenizer) > model.config.vocab_size:
-        model.resize_token_embeddings(len(tokenizer))
+    old_size: int = model.config.vocab_size
+    if len(tokenizer) > old_size:
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
     for config in (model.config, model.generation_config):
         config.bos_token_id = tokenizer.bos_token_id
         config.eos_token_id = config.pad_token_id = tokenizer.eos_token_id
-
-
-def _train(
-    config: FitConfig,
-    split: Split,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    scratch: Path,
-) -> dict[str, float]:
-    """Train ``model`` in place, keep its best epoch, and return its measurements on the held-out songs."""
-    train_set, validation_set = _tokenized(config, split, model, tokenizer)
-    trainer = Trainer(
-        model=model,
-        args=_training_arguments(config, scratch),
-        train_dataset=train_set,
-        eval_dataset=validation_set,
-        # Padding is end tokens, so the labels are padded apart: a song's own end token is learnt.
-        data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=-100),
-    )
-    trainer.train()
-    loss = trainer.evaluate()["eval_loss"]
-    return {"eval_loss": loss, "perplexity": math.exp(loss)}
-
-
-def _tokenized(
-    config: FitConfig, split: Split, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
-) -> tuple[Dataset, Dataset]:
-    rng = random.Random(config.seed)  # noqa: S311 - no secret
-    context: int = model.config.max_position_embeddings
-    return (
-        tokenize((drop_header_fields(song, rng) for song in split.train), tokenizer, context),
-        tokenize(split.validation, tokenizer, context),
-    )
-
-
-def _training_arguments(config: FitConfig, scratch: Path) -> TrainingArguments:
-    precision = _precision(config)
-    return TrainingArguments(
-        output_dir=str(scratch),
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=config.batch_size,
-        num_train_epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.lr_scheduler,
-        warmup_steps=config.warmup_steps,
-        weight_decay=config.weight_decay,
-        fp16=precision == "fp16",
-        bf16=precision == "bf16",
-        use_cpu=not torch.cuda.is_available(),
-        train_sampling_strategy="group_by_length",
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=1,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        logging_steps=25,
-        seed=config.seed,
-        report_to="none",
-    )
-
-
-def _precision(config: FitConfig) -> Precision:
-    """Return what to compute in: what was asked for, else fp16 where there is a GPU.
-
-    Raises:
-        PrecisionError: Where this machine does not compute in what was asked for.
-    """
-    gpu = torch.cuda.is_available()
-    if config.precision == "auto":
-        return "fp16" if gpu else "fp32"
-    if config.precision == "fp16" and not gpu:
-        raise PrecisionError("--precision fp16 needs a GPU, and there is none: use bf16, fp32 or auto.")
-    if config.precision == "bf16" and gpu and not torch.cuda.is_bf16_supported():
-        raise PrecisionError("--precision bf16 is not for this GPU: use fp16, fp32 or auto.")
-    return config.precision
+    return list(range(old_size, len(tokenizer)))
 
 
 def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -234,6 +219,16 @@ def _write_metadata(folder: Path, config: FitConfig, split: Split, evaluation: d
 
 def _sample(folder: Path) -> str:
     """Load the checkpoint as the bot will, and return a song that it wrote."""
-    request = GenerationRequest("", Header(), SamplingParams(num_return_sequences=1, seed=1))
-    (song,) = ReferenceEngine.load(Checkpoint.open(folder)).generate(request, lambda _: None, lambda: False)
+    (song,) = ReferenceEngine.load(Checkpoint.open(folder)).generate(_SAMPLE, lambda _: None, lambda: False)
+    return song.lyric
+
+
+def _write_song(
+    checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, split: Split
+) -> str:
+    """Return a song by a model in training, whose random numbers stay as they were."""
+    request = replace(_SAMPLE, prompt=with_opening_tag(split.opening_tag, ""))
+    with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+        engine = ReferenceEngine(checkpoint, model, tokenizer)
+        (song,) = engine.generate(request, lambda _: None, lambda: False)
     return song.lyric

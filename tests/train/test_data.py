@@ -1,13 +1,12 @@
 import gzip
 import json
-import random
 from pathlib import Path
 
 import pytest
 from transformers import AutoTokenizer
 
-from model.song import BOS_TOKEN, EOS_TOKEN, HEADER_FIELDS, Header, Song
-from train.data import DataError, drop_header_fields, read_songs, split_songs, tokenize
+from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
+from train.data import DataError, read_songs, split_songs, tokenize
 
 SONGS = [Song(Header(title=f"Song {number}"), f"line {number}\nand its end") for number in range(40)]
 
@@ -85,15 +84,6 @@ def test_the_opening_tag_is_the_one_that_most_songs_have() -> None:
     tagged = [Song(Header(), f"[Verse 1]\nline {number}") for number in range(30)]
     assert split_songs(tagged + SONGS[:20], 0.1, seed=1).opening_tag == "[Verse 1]"
     assert split_songs(tagged[:10] + SONGS, 0.1, seed=1).opening_tag is None
-
-
-def test_headers_are_dropped_whole_and_in_part_and_lyrics_never() -> None:
-    song = Song(Header("One", "folk", "calm", "rain"), "la")
-    rng = random.Random(0)  # noqa: S311
-    kept = [drop_header_fields(song, rng) for _ in range(200)]
-    counts = {len(list(each.header.items())) for each in kept}
-    assert counts == set(range(len(HEADER_FIELDS) + 1))
-    assert {each.lyric for each in kept} == {"la"}
 
 
 def test_a_song_becomes_one_sample_with_its_start_and_end(tiny_checkpoint: Path) -> None:

@@ -10,7 +10,8 @@ from model.song import BOS_TOKEN, EOS_TOKEN, Song
 from tests.conftest import VERSES, make_request, save_tiny_checkpoint
 from train.__main__ import main
 from train.config import FitConfig
-from train.fit import PrecisionError, fit
+from train.fit import fit
+from train.loop import PrecisionError
 
 TINY = {"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 64, "vocab_size": 300, "epochs": 2, "batch_size": 4}
 
