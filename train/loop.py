@@ -85,6 +85,7 @@ def train(
         DiskError: Where a checkpoint cannot be written.
         Stopped: After SIGINT or SIGTERM.
     """
+    transformers_logging.disable_progress_bar()  # There is one bar, and it is ours.
     transformers_logging.set_verbosity_error()  # What it says of a run is said better here, and of padding wrongly.
     lengths: list[int] = songs["length"]
     songs_per_step = _songs_per_step(config, lengths)
