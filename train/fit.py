@@ -2,7 +2,6 @@
 
 import logging
 import math
-import random
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -32,7 +31,9 @@ from model.reference import ReferenceEngine
 from model.sampling import SamplingParams
 from model.song import BOS_TOKEN, EOS_TOKEN, Header
 from train.config import FitConfig, Precision
-from train.data import Split, drop_header_fields, read_songs, split_songs, tokenize
+from train.data import Split, split_songs
+from train.reading import Reading, read_songs
+from train.tokens import find_long_lines, tokenize
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,23 @@ MAX_SHARD_SIZE = "15MB"
 """Small enough for any host of git repositories."""
 
 
+MAX_PROBLEMS = 20
+"""Lines about what was skipped, before training starts."""
+
+
 class PrecisionError(LyricsError):
     """This machine does not compute in the precision that was asked for."""
+
+
+class _Collator:
+    """Pads a batch and adds its labels, which are the tokens themselves and are not kept on disk twice."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        # Padding is end tokens, so the labels are padded apart: a song's own end token is learnt.
+        self._pad = DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=-100)
+
+    def __call__(self, rows: list[dict[str, Any]]) -> Any:
+        return self._pad([{"input_ids": row["input_ids"], "labels": row["input_ids"]} for row in rows])
 
 
 def fit(config: FitConfig, current: Path) -> None:
@@ -53,10 +69,12 @@ def fit(config: FitConfig, current: Path) -> None:
         PrecisionError: Where this machine does not compute in the precision that was asked for.
     """
     set_seed(config.seed)
-    split = split_songs(read_songs(config.data), config.validation_fraction, config.seed)
+    reading = read_songs(config)
+    split = split_songs(reading, config.validation_fraction, config.seed)
     log.info("%d songs to learn, %d held out", len(split.train), len(split.validation))
     model, tokenizer = _from_scratch(config, split) if config.from_scratch else _from_base(config)
     _add_special_tokens(model, tokenizer)
+    _report_problems(config, reading, model, tokenizer)
     log.info("%.1f M parameters, %d tokens", model.num_parameters() / 1e6, len(tokenizer))
 
     config.output.parent.mkdir(parents=True, exist_ok=True)
@@ -136,8 +154,7 @@ def _train(
         args=_training_arguments(config, scratch),
         train_dataset=train_set,
         eval_dataset=validation_set,
-        # Padding is end tokens, so the labels are padded apart: a song's own end token is learnt.
-        data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=-100),
+        data_collator=_Collator(tokenizer),
     )
     trainer.train()
     loss = trainer.evaluate()["eval_loss"]
@@ -147,12 +164,23 @@ def _train(
 def _tokenized(
     config: FitConfig, split: Split, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[Dataset, Dataset]:
-    rng = random.Random(config.seed)  # noqa: S311 - no secret
     context: int = model.config.max_position_embeddings
     return (
-        tokenize((drop_header_fields(song, rng) for song in split.train), tokenizer, context),
-        tokenize(split.validation, tokenizer, context),
+        tokenize(split.train, tokenizer, context, drop_seed=config.seed, workers=config.workers),
+        tokenize(split.validation, tokenizer, context, workers=config.workers),
     )
+
+
+def _report_problems(
+    config: FitConfig, reading: Reading, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """Say what is not learnt; ``check`` shows all of it."""
+    problems = [*reading.problems, *find_long_lines(reading, tokenizer, model.config.max_position_embeddings)]
+    for problem in problems[:MAX_PROBLEMS]:
+        log.warning("skipped: %s", problem)
+    if len(problems) > MAX_PROBLEMS:
+        more = len(problems) - MAX_PROBLEMS
+        log.warning("and %d more: python -m train check %s", more, " ".join(config.data))
 
 
 def _training_arguments(config: FitConfig, scratch: Path) -> TrainingArguments:
@@ -218,11 +246,11 @@ def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: Pr
 
 
 def _write_metadata(folder: Path, config: FitConfig, split: Split, evaluation: dict[str, float]) -> None:
-    settings: dict[str, Any] = config.model_dump(mode="json", exclude={"data", "output", "base"})
+    settings: dict[str, Any] = config.model_dump(mode="json", exclude={"data", "output", "base", "workers"})
     metadata = Metadata(
         base="scratch" if config.from_scratch else Path(config.base).name,
         data_fingerprint=split.fingerprint,
-        training=settings | {"data": config.data.name, "songs": len(split.train)},
+        training=settings | {"data": ", ".join(Path(name).name for name in config.data), "songs": len(split.train)},
         evaluation=evaluation,
         header_fields=split.header_fields,
         opening_tag=split.opening_tag,
