@@ -108,8 +108,8 @@ def _print_summary(
     }
     if sizes.tokens is not None and base is not None:
         longer = int((sizes.tokens > base.context).sum())
-        rows["Tokens"] = f"{sizes.tokens.sum():,} by {config.base}, {np.median(sizes.tokens):,.0f} in a middling sample"
-        rows["Over the context"] = f"{longer:,} are longer than {base.context:,} tokens and are learnt in pieces"
+        rows["Tokens"] = f"{sizes.tokens.sum():,} by {config.base}, median {np.median(sizes.tokens):,.0f} a sample"
+        rows["In pieces"] = f"{longer:,} that are longer than its context of {base.context:,} tokens"
     for name, value in rows.items():
         table.add_row(name, escape(value))
     console.print(table)
@@ -131,7 +131,8 @@ def _print_longest(console: Console, reading: Reading, sizes: Sizes) -> None:
     by = sizes.tokens if sizes.tokens is not None else sizes.characters
     for number in np.argsort(-by, kind="stable")[:LONGEST].tolist():
         song = reading.songs[number]
-        name = song.header.title or song.lyric.partition("\n")[0]
+        first, _, rest = song.lyric.partition("\n")
+        name = song.header.title or (rest.partition("\n")[0] if song.opening_tag else first)
         path, line = reading.place(number)
         table.add_row(escape(name[:40]), f"{by[number]:,}", f"{sizes.lines[number]:,}", escape(f"{path}:{line}"))
     console.print(table)

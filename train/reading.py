@@ -138,7 +138,8 @@ def _read_into(folder: Path, sources: list[Source], config: DataConfig, notes: N
                 collector.read(number, source, partial(progress.advance, task))
                 progress.remove_task(task)
         progress.add_task("Looking for duplicates", total=None)
-        pairs = list(collector.near.pairs()) if not notes.fatal else []
+        # Two songs may meet in many bands.
+        pairs = sorted(set(collector.near.pairs())) if not notes.fatal else []
     groups = group(len(collector.lines), iter(pairs))
     distinct = len(np.unique(groups))
     if not notes.fatal and distinct < MIN_SONGS:
@@ -148,7 +149,7 @@ def _read_into(folder: Path, sources: list[Source], config: DataConfig, notes: N
     np.save(folder / "groups.npy", groups)
     report = Report(
         sources=tuple(collector.reports),
-        problems=tuple(notes.skipped),
+        problems=tuple(sorted(notes.skipped, key=lambda problem: (problem.path, problem.line or 0))),
         unit=_describe_unit(config.unit, collector.reports),
         exact_duplicates=collector.exact_count,
         near_duplicates=len(groups) - distinct,

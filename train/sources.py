@@ -88,7 +88,8 @@ def find_sources(data: tuple[str, ...], notes: Notes) -> list[Source]:
             notes.fail(name, None, "there is no such file or folder: correct the path")
             continue
         for source in found:
-            sources.setdefault(source.label, source)
+            if source.named or source.label not in sources:
+                sources[source.label] = source
     return list(sources.values())
 
 
