@@ -4,17 +4,20 @@
 
 Makes a file of that size from the songs of CORPUS, in every copy of which one word in four is another word, so that
 it is no duplicate; then does twice, in a process of its own and with a cache of its own, what ``fit`` does before
-it trains. The memory is the largest sum over all processes of what each holds for itself (USS), looked at ten
-times a second; RSS, which counts shared and mapped pages again in every process, is beside it.
+it trains. The memory is the largest sum over all processes, looked at ten times a second, each page counted once
+however many share it (PSS). Of that, "own" is what has to stay in memory; the rest are mapped files, programs' and
+songs', which the system takes back when it needs to. RSS counts a shared page again in every process. Linux only.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -22,6 +25,8 @@ import psutil
 from model.song import EOS_TOKEN, Song
 from train.config import DataConfig
 from train.reading import read_songs
+
+KINDS = ("Pss", "Pss_Anon", "Rss")
 
 TICK = 0.1
 """Seconds between two looks at the memory."""
@@ -65,23 +70,26 @@ def write_corpus(source: str, target: Path, megabytes: int) -> None:
                     break
 
 
-def watch(command: list[str], cache: Path) -> tuple[float, float, float]:
-    """Run a command; return its seconds, and the peak USS and RSS of all its processes in gigabytes."""
-    start, uss, rss = time.monotonic(), 0.0, 0.0
+def watch(command: list[str], cache: Path) -> tuple[float, dict[str, float]]:
+    """Run a command; return its seconds, and the peaks of all its processes together in gigabytes."""
+    start, peaks = time.monotonic(), dict.fromkeys(KINDS, 0.0)
     process = psutil.Popen(command, env=os.environ | {"HF_DATASETS_CACHE": str(cache)})
     while process.poll() is None:
-        total_uss = total_rss = 0
+        total: Counter[str] = Counter()
         for each in (process, *process.children(recursive=True)):
-            try:
-                memory = each.memory_full_info()
-            except psutil.NoSuchProcess:
-                continue
-            total_uss, total_rss = total_uss + memory.uss, total_rss + memory.rss
-        uss, rss = max(uss, total_uss / 1e9), max(rss, total_rss / 1e9)
+            with contextlib.suppress(psutil.Error, OSError):  # It ended between two looks.
+                total.update(read_memory(each.pid))
+        peaks = {kind: max(peaks[kind], total[kind] / 1e6) for kind in KINDS}
         time.sleep(TICK)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return time.monotonic() - start, uss, rss
+    return time.monotonic() - start, peaks
+
+
+def read_memory(process: int) -> dict[str, int]:
+    """Return the sums over a process's pages in kilobytes, as the system names them."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]
+    return {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
 
 
 def main() -> None:
@@ -99,9 +107,9 @@ def main() -> None:
         rows = [(name, *watch(command, cache)) for name in ("first", "second")]
         stored = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) / 1e9
         print(f"\n{data.stat().st_size / 1e6:,.0f} MB of lyrics; {stored:.2f} GB of cache\n")
-    print("| start | seconds | peak memory, GB | peak RSS, GB |\n|---|---|---|---|")
-    for name, seconds, uss, rss in rows:
-        print(f"| {name} | {seconds:.1f} | {uss:.2f} | {rss:.2f} |")
+    print("| start | seconds | peak, GB | of that own, GB | peak RSS, GB |\n|---|---|---|---|---|")
+    for name, seconds, peaks in rows:
+        print(f"| {name} | {seconds:.1f} | " + " | ".join(f"{peaks[kind]:.2f}" for kind in KINDS) + " |")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """``python -m train check``: what would be trained on, as a page to read."""
 
+import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from huggingface_hub import snapshot_download
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -70,11 +73,17 @@ def check(config: CheckConfig) -> None:
 def _open_base(source: str) -> tuple[Base | None, str]:
     """Return the base, or None and why there is none."""
     try:
-        path = Checkpoint.open(source).path
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        context = AutoConfig.from_pretrained(path, local_files_only=True).max_position_embeddings
-    except (CheckpointError, OSError, ValueError, AttributeError) as error:
-        return None, str(error)
+        path = Path(source).expanduser()
+        # Of a model on the hub only the tokenizer is fetched: counting needs no weights.
+        where = (
+            Checkpoint.open(source).path
+            if os.path.lexists(path) or path.is_absolute()
+            else snapshot_download(source, allow_patterns=["*.json", "merges.txt"])
+        )
+        tokenizer = AutoTokenizer.from_pretrained(where)
+        context = AutoConfig.from_pretrained(where).max_position_embeddings
+    except (CheckpointError, OSError, ValueError, AttributeError) as error:  # the hub's errors are among these
+        return None, f"no tokenizer of {source} ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
     tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN})
     return Base(tokenizer, context), ""
 

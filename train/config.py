@@ -35,6 +35,8 @@ class DataConfig(BaseModel):
     @field_validator("data", mode="before")
     @classmethod
     def _wrap_one(cls, data: object) -> object:
+        if isinstance(data, list):
+            return tuple(map(str, data))  # The command line makes a number of a file called 2024.
         return (str(data),) if isinstance(data, str | Path) else data
 
 

@@ -33,7 +33,7 @@ def words_of(lyric: str) -> list[str]:
 def digest_of(words: list[str], lyric: str) -> int:
     """Return what two songs share exactly where they are the same; of a lyric without words, it is the lyric's."""
     text = " ".join(words) or lyric
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 class NearDuplicates:

@@ -142,14 +142,14 @@ def _read_into(folder: Path, sources: list[Source], config: DataConfig, notes: N
         pairs = sorted(set(collector.near.pairs())) if not notes.fatal else []
     groups = group(len(collector.lines), iter(pairs))
     distinct = len(np.unique(groups))
-    if not notes.fatal and distinct < MIN_SONGS:
+    if not notes.fatal and len(np.unique(groups[collector.written])) < MIN_SONGS:
         notes.fail(", ".join(config.data), None, _too_few(len(groups)))
     if notes.fatal:
         raise DataError(notes.fatal, notes.skipped)
     np.save(folder / "groups.npy", groups)
     report = Report(
         sources=tuple(collector.reports),
-        problems=tuple(sorted(notes.skipped, key=lambda problem: (problem.path, problem.line or 0))),
+        problems=tuple(notes.skipped),
         unit=_describe_unit(config.unit, collector.reports),
         exact_duplicates=collector.exact_count,
         near_duplicates=len(groups) - distinct,
@@ -166,8 +166,8 @@ class _Collector:
         self.reports: list[SourceReport] = []
         self.exact: list[Duplicate] = []
         self.exact_count = 0
-        # Of every song: its source and line, in 8 bytes.
-        self.sources, self.lines = array("i"), array("i")
+        # Of every song: its source and line, in 8 bytes; and the songs that have any part that is new.
+        self.sources, self.lines, self.written = array("i"), array("i"), array("i")
         self._songs: dict[int, int] = {}
         self._parts: set[int] = set()
         self._writer, self._config, self._notes = writer, config, notes
@@ -207,16 +207,21 @@ class _Collector:
         self.near.add(words)
         self.sources.append(source)
         self.lines.append(found.line)
-        if self._config.unit in ("auto", "song"):
-            self._writer.add(found.song, source=source, line=found.line, song=number, digest=digest)
-            return
-        for part in _parts(found.song, self._config.unit):
+        whole = self._config.unit in ("auto", "song")
+        new = [(digest, found.song)] if whole else list(self._new_parts(found.song))
+        for own_digest, sample in new:
+            self._writer.add(sample, source=source, line=found.line, song=number, digest=own_digest)
+        if new:
+            self.written.append(number)
+
+    def _new_parts(self, song: Song) -> Iterator[tuple[int, Song]]:
+        for part in _parts(song, self._config.unit):
             digest = digest_of(words_of(part.lyric), part.lyric)
             if digest in self._parts:
                 self.exact_count += 1
             else:
                 self._parts.add(digest)
-                self._writer.add(part, source=source, line=found.line, song=number, digest=digest)
+                yield digest, part
 
     def _place_of(self, song: int) -> str:
         return self._place(self.sources[song], self.lines[song])

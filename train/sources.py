@@ -22,8 +22,6 @@ KINDS: dict[str, str] = {
     ".txt": "text",
     ".text": "text",
     ".lyrics": "text",
-    ".lrc": "text",
-    ".md": "text",
 }
 """What a file is, by the end of its name; a .gz after it does not matter. A file of any other name is read as
 text where it is named, and left out where it only lies in a folder."""
@@ -82,7 +80,8 @@ def find_sources(data: tuple[str, ...], notes: Notes) -> list[Source]:
                 notes.fail(name, None, f"a folder without any file that is read ({', '.join(KINDS)})")
         elif path.exists():
             found = [Source(str(path), _kind(path) or "text", named=True)]
-        elif _HUB_ID.fullmatch(name) and not _kind(path):
+        # What lies in a folder that is there, or is named as a file is, was meant as a path.
+        elif _HUB_ID.fullmatch(name) and not _kind(path) and not path.parent.exists():
             found = [Source(name, "hub", named=True)]
         else:
             notes.fail(name, None, "there is no such file or folder: correct the path")

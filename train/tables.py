@@ -144,7 +144,8 @@ def _songs(rows: Iterable[Row], columns: Columns, label: str, notes: Notes) -> I
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    # JSON can spell half a character, which no encoding can write.
+    return "" if value is None else str(value).encode("utf-8", "replace").decode().strip()
 
 
 def _open_csv(path: Path, label: str, notes: Notes, delimiters: str = ",;\t|") -> tuple[Iterator[Row], str]:
@@ -170,7 +171,7 @@ def _csv_rows(path: Path, label: str, notes: Notes, delimiter: str) -> Iterator[
             notes.skip(label, start, f"no row of a CSV ({error}): a quote that is never closed, or doubled wrongly?")
             continue
         if columns is None:
-            columns = cells
+            columns = cells or None
         elif len(cells) > len(columns):
             notes.skip(label, start, f"{len(cells)} cells under {len(columns)} columns: put the lyrics in quotes")
         elif any(cells):

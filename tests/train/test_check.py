@@ -44,7 +44,8 @@ def test_check_without_a_tokenizer_says_so_and_counts_the_rest(
 ) -> None:
     assert run_main(monkeypatch, "check", songs, "--base", tmp_path / "none") == 0
     flat = " ".join(capsys.readouterr().out.split())
-    assert "Tokens unknown: There is no checkpoint folder" in flat
+    assert "Tokens unknown: no tokenizer of" in flat
+    assert "There is no checkpoint folder" in flat
     assert "Characters" in flat
 
 

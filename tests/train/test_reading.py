@@ -74,9 +74,13 @@ def test_everything_that_cannot_be_is_listed_in_one_error(tmp_path: Path, cache:
     assert set(cache.iterdir()) == before
 
 
-def test_a_folder_that_cannot_be_entered_or_has_nothing_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_has_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "artists").mkdir()
     with pytest.raises(DataError, match="a folder without any file that is read"):
         read_all(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="artists/adele: there is no such file"):  # and the hub is not asked
+        read_all("artists/adele")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +97,11 @@ def test_a_folder_that_cannot_be_entered_or_has_nothing_says_so(tmp_path: Path) 
 def test_too_few_songs_to_hold_any_out(read: Read, content: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read("songs.txt", content)
+
+
+def test_songs_that_have_no_line_of_their_own_are_no_songs_to_hold_out(read: Read) -> None:
+    with pytest.raises(DataError, match="training needs 2 that differ"):
+        read("songs.txt", "one two\nthree four\n---\nthree four\none two", unit="line")
 
 
 def test_the_second_reading_comes_from_the_cache(read: Read, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -119,6 +119,18 @@ def test_bad_rows_of_a_csv_are_skipped_with_their_line(read: Read) -> None:
     assert [problem.line for problem in reading.problems] == [4, 5, 6]
 
 
+def test_half_a_character_and_an_empty_first_line_do_no_harm(read: Read) -> None:
+    assert [song.lyric for song in read("s.jsonl", '{"text": "la \\ud83d"}\n{"text": "lo"}').songs] == ["la ?", "lo"]
+    assert len(read("s.csv", "\n\ntitle,lyrics\nOne,la\nTwo,lo\n").songs) == 2
+
+
+def test_a_file_of_the_wrong_format_is_not_listed_line_by_line(read: Read) -> None:
+    with pytest.raises(DataError) as caught:
+        read("s.jsonl", "no json\n" * 5_000)
+    assert len(caught.value.problems) == 102
+    assert "and 4,900 more places in this file" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
