@@ -26,6 +26,9 @@ from train.songs import Songs, cache_folder, songs_of
 PARALLEL_FROM = 5_000
 """Samples from which on several processes are worth starting."""
 
+BATCH = 200
+"""Samples that a process tokenizes at a time: what a tokenizer keeps of each token takes a hundred bytes and more."""
+
 _FORMAT = 1
 """Part of every cache key: raise it when the same songs are to become other tokens."""
 
@@ -70,6 +73,7 @@ def tokenize(
     return songs.rows.map(
         encode,
         batched=True,
+        batch_size=BATCH,
         with_indices=True,
         remove_columns=songs.rows.column_names,
         features=_FEATURES,
