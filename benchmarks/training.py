@@ -32,7 +32,11 @@ from transformers import (
 from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
 from train.batching import IGNORED, Share, real_tokens, validation_batches
 from train.config import FitConfig
-from train.data import read_songs, split_songs, tokenize
+from train.config import DataConfig
+from train.data import split_songs
+from train.reading import read_songs
+from train.songs import Songs
+from train.tokens import tokenize
 from train.loop import train
 from train.partial import PartialRun
 from train.processes import Processes
@@ -153,13 +157,13 @@ def validation_loss(model: PreTrainedModel, validation: Dataset) -> float:
 
 def prepare(path: Path, songs: int, lines: int) -> tuple[PreTrainedTokenizerBase, dict[str, Samples]]:
     """Return a tokenizer and the samples by song and by line."""
-    split = split_songs(read_songs(path), 0.05, 42)
+    split = split_songs(read_songs(DataConfig(data=(str(path),))), 0.05, 42)
     texts = (song.lyric for song in split.train)
     tokenizer = GPT2Tokenizer().train_new_from_iterator(texts, vocab_size=8190, show_progress=False)
     tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN})
 
     def tokenized(learnt: Sequence[Song], held_out: Sequence[Song]) -> Samples:
-        return tokenize(learnt, tokenizer, CONTEXT), tokenize(held_out, tokenizer, CONTEXT)
+        return tokenize(Songs.of(learnt), tokenizer, CONTEXT), tokenize(Songs.of(held_out), tokenizer, CONTEXT)
 
     bare = [[Song(Header(), song.lyric) for song in part] for part in (split.train, split.validation)]
     by_line = [

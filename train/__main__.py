@@ -1,4 +1,4 @@
-"""The command line: ``python -m train fit DATA --output checkpoints/NAME``."""
+"""The command line: ``python -m train check DATA`` and ``python -m train fit DATA --output checkpoints/NAME``."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfi
 
 from model.checkpoint import CURRENT
 from model.errors import LyricsError, describe_violations
-from train.config import FitConfig
+from train.config import CheckConfig, FitConfig
 
 
 class Train(BaseSettings):
@@ -23,6 +23,7 @@ class Train(BaseSettings):
         cli_hide_none_type=True,
     )
 
+    check: CliSubCommand[CheckConfig]
     fit: CliSubCommand[FitConfig]
 
 
@@ -33,11 +34,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO if is_first else logging.ERROR, format="%(message)s")
     try:
         config = get_subcommand(CliApp.run(Train), cli_exit_on_error=False)
-        assert isinstance(config, FitConfig), "the only command"
-        # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
-        from train.fit import fit  # noqa: PLC0415
-
-        fit(config, CURRENT)
+        _run(config)
     except ValidationError as error:
         print(describe_violations(error), file=sys.stderr)
         return 2
@@ -48,6 +45,18 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130  # as shells have it: 128 and the signal's number
     return 0
+
+
+def _run(config: object) -> None:
+    # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
+    if isinstance(config, CheckConfig):
+        from train.check import check  # noqa: PLC0415
+
+        check(config)
+    elif isinstance(config, FitConfig):
+        from train.fit import fit  # noqa: PLC0415
+
+        fit(config, CURRENT)
 
 
 if __name__ == "__main__":

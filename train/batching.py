@@ -23,7 +23,7 @@ IGNORED = -100
 """The label that the loss leaves out."""
 
 _GROUP_STEPS = 50
-"""Songs are sorted by length within this many steps: little padding, and still a new mix in every epoch."""
+"""DrawnSongs are sorted by length within this many steps: little padding, and still a new mix in every epoch."""
 
 _BARE_SHARE = 0.3
 _FIELD_SHARE = 0.7
@@ -127,7 +127,7 @@ class HeaderDropper:
         return (lines, position + 1) if ends_blank else ([], 0)
 
 
-class Songs(TorchDataset[list[int]]):
+class DrawnSongs(TorchDataset[list[int]]):
     """Tokenized songs, drawn by ``Draw``."""
 
     def __init__(self, rows: Dataset, dropper: HeaderDropper, seed: int) -> None:

@@ -7,19 +7,53 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import CliPositionalArg
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
+Unit = Literal["auto", "song", "stanza", "line"]
 
 SCRATCH_ONLY = {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"}
 """The settings that a base brings itself."""
 
 
-class FitConfig(BaseModel):
-    """Fine-tune a GPT-2 on a file of songs and write a checkpoint that the bot serves."""
+class DataConfig(BaseModel):
+    """Which songs, and how they are read; every command that reads songs takes these."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: CliPositionalArg[Path] = Field(
-        description="Songs to learn: text with songs apart by <|endoftext|>, or .jsonl(.gz) with a 'text' field"
+    data: CliPositionalArg[tuple[str, ...]] = Field(
+        min_length=1,
+        description="Songs: text files, folders of them, CSV, TSV, JSON Lines, Parquet (.gz or not), hub dataset ids",
     )
+    unit: Unit = Field(
+        "auto",
+        description="What one sample is; auto is song, or stanza or line of a long text without separators",
+    )
+    text_column: str | None = Field(None, description="Column of the lyrics, where its name is not recognised")
+    title_column: str | None = Field(None, description="Column of the titles")
+    genre_column: str | None = Field(None, description="Column of the genres")
+    mood_column: str | None = Field(None, description="Column of the moods")
+    theme_column: str | None = Field(None, description="Column of the themes")
+    workers: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Processes that tokenize; the default is one, and one a core over 5,000 samples"
+    )
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _wrap_one(cls, data: object) -> object:
+        if isinstance(data, list):
+            return tuple(map(str, data))  # The command line makes a number of a file called 2024.
+        return (str(data),) if isinstance(data, str | Path) else data
+
+
+class CheckConfig(DataConfig):
+    """Show what would be trained on, and every problem with its file and line; writes nothing but the cache."""
+
+    base: str = Field(
+        "openai-community/gpt2", description="Checkpoint folder or hub id whose tokenizer counts the tokens"
+    )
+
+
+class FitConfig(DataConfig):
+    """Fine-tune a GPT-2 on songs and write a checkpoint that the bot serves."""
+
     output: Path = Field(description="Folder to write the checkpoint to, say checkpoints/NAME; must be new")
     base: str = Field("openai-community/gpt2", description="Checkpoint folder or hub id to start from")
     from_scratch: bool = Field(

@@ -1,138 +1,65 @@
-"""From a file of songs to tokenized training and validation sets."""
+"""Songs to learn and songs held out."""
 
 import hashlib
-import logging
-import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from datasets import Dataset, load_dataset
-from datasets.exceptions import DatasetGenerationError
-from transformers import PreTrainedTokenizerBase
+import numpy as np
 
-from model.errors import LyricsError
-from model.song import EOS_TOKEN, HEADER_FIELDS, Header, Song, parse_song
-
-log = logging.getLogger(__name__)
-
-MIN_SONGS = 2
-"""One to learn from and one to hold out."""
-
-
-class DataError(LyricsError):
-    """The training data cannot be used as it is."""
+from model.song import HEADER_FIELDS
+from train.reading import Reading
+from train.songs import Songs
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Songs to learn and songs held out; no text stands on both sides."""
+    """Songs to learn and songs held out; no song stands on both sides, nor does one that is nearly it."""
 
-    train: tuple[Song, ...]
-    validation: tuple[Song, ...]
-
-    @property
-    def songs(self) -> tuple[Song, ...]:
-        """Every song."""
-        return self.train + self.validation
+    train: Songs
+    validation: Songs
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all songs, in reading order within each side."""
+        """SHA-256 of all songs, in reading order within each side; reads all of them."""
         digest = hashlib.sha256()
-        for song in self.songs:
-            digest.update(str(song).encode())
+        for side in (self.train, self.validation):
+            for song in side:
+                digest.update(str(song).encode())
         return digest.hexdigest()
 
     @property
     def header_fields(self) -> tuple[str, ...]:
-        """The header fields that at least one song to learn has."""
+        """The header fields that at least one song to learn has; reads all of them."""
         present = {name for song in self.train for name, _ in song.header.items()}
         return tuple(name for name in HEADER_FIELDS if name in present)
 
     @property
     def opening_tag(self) -> str | None:
-        """The section tag that more than half of the songs to learn open with, if there is one."""
+        """The section tag that more than half of the songs to learn open with, if any; reads all of them."""
         ((tag, count),) = Counter(song.opening_tag for song in self.train).most_common(1)
         return tag if count > len(self.train) / 2 else None
 
 
-def read_songs(path: Path) -> list[Song]:
-    """Read every distinct song in a text or JSON Lines file, in order.
+def split_songs(reading: Reading, validation_fraction: float, seed: int) -> Split:
+    """Hold out about a share of the songs, at least one, and leave at least one to learn from.
 
-    Raises:
-        DataError: Where the file is missing, not UTF-8 text, or holds fewer than ``MIN_SONGS`` songs.
+    Songs of one group (near duplicates, and the stanzas or lines of one song) stay together. Which groups are held
+    out depends on ``seed`` and on their words alone, not on the order of the sources.
     """
-    if not path.is_file():
-        raise DataError(f"There is no file {path}: give the path of a file of songs.")
-    songs = _read_json_lines(path) if ".jsonl" in path.suffixes else _read_text(path)
-    distinct = list(dict.fromkeys(song for song in songs if song.lyric))
-    if len(distinct) < MIN_SONGS:
-        raise DataError(
-            f"{path} holds {len(distinct)} distinct songs, and training needs {MIN_SONGS}: "
-            f"put a line {EOS_TOKEN} after each song."
-        )
-    return distinct
-
-
-def split_songs(songs: Sequence[Song], validation_fraction: float, seed: int) -> Split:
-    """Hold out a random share of the songs, at least one, and leave at least one to learn from."""
-    shuffled = random.Random(seed).sample(songs, len(songs))  # noqa: S311 - a split, not a secret
-    held_out = min(max(1, round(len(songs) * validation_fraction)), len(songs) - 1)
-    return Split(train=tuple(shuffled[held_out:]), validation=tuple(shuffled[:held_out]))
-
-
-def tokenize(
-    songs: Iterable[Song], tokenizer: PreTrainedTokenizerBase, context: int, num_proc: int | None = None
-) -> Dataset:
-    """Tokenize songs into columns ``input_ids``, ``attention_mask``, ``labels`` and ``length``.
-
-    A song longer than ``context`` tokens becomes several samples of at most that length.
-    """
-
-    def encode(batch: Mapping[str, list[str]]) -> dict[str, list[Any]]:
-        encoded = tokenizer(
-            batch["text"],
-            add_special_tokens=False,
-            truncation=True,
-            max_length=context,
-            return_overflowing_tokens=True,
-        )
-        ids = encoded["input_ids"]
-        return {
-            "input_ids": ids,
-            "attention_mask": encoded["attention_mask"],
-            "labels": ids,
-            "length": [len(row) for row in ids],
-        }
-
-    texts = Dataset.from_dict({"text": [str(song) for song in songs]})
-    return texts.map(encode, batched=True, remove_columns="text", num_proc=num_proc, desc="Tokenizing")
-
-
-def _read_text(path: Path) -> list[Song]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text ({error.reason}, byte {error.start}): save it as UTF-8.") from error
-    return [parse_song(part) for part in text.split(EOS_TOKEN)]
-
-
-def _read_json_lines(path: Path) -> list[Song]:
-    try:
-        rows = load_dataset("json", data_files=str(path), split="train")
-    except DatasetGenerationError as error:
-        reason = str(error.__cause__).partition("\n")[0]
-        raise DataError(f"{path} is not JSON Lines ({reason}): put one JSON object on each line.") from error
-    if "text" not in rows.column_names:
-        raise DataError(
-            f"{path} has no field 'text' (it has {', '.join(rows.column_names)}): rename the lyrics' field."
-        )
-    fields = [name for name in HEADER_FIELDS if name in rows.column_names]
-    return [Song(Header(**{name: _text(row[name]) for name in fields}), _text(row["text"])) for row in rows]
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    groups = reading.groups
+    names, number_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    least = np.full(len(names), np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(least, number_of, reading.songs.column("digest"))
+    order = sorted(range(len(names)), key=lambda number: hashlib.sha256(f"{seed} {least[number]}".encode()).digest())
+    wanted = min(max(1, round(len(groups) * validation_fraction)), len(groups) - 1)
+    held_out, count = [], 0
+    for number in order:
+        if count + sizes[number] <= wanted:
+            held_out.append(number)
+            count += sizes[number]
+    if not held_out:  # Every group is larger than the share: the smallest is nearest to it.
+        held_out.append(min(order, key=sizes.__getitem__))
+    outside = np.isin(number_of, held_out)
+    return Split(
+        train=reading.songs.select(np.flatnonzero(~outside)), validation=reading.songs.select(np.flatnonzero(outside))
+    )

@@ -27,16 +27,21 @@ from model.reference import ReferenceEngine
 from model.sampling import SamplingParams
 from model.song import BOS_TOKEN, EOS_TOKEN, Header, with_opening_tag
 from train.config import SCRATCH_ONLY, FitConfig
-from train.data import Split, read_songs, split_songs, tokenize
+from train.data import Split, split_songs
 from train.loop import Trained, train
 from train.partial import PartialRun, explain_full_disk
 from train.processes import Processes
 from train.progress import ProgressEvent, Report, reporting
+from train.reading import Reading, read_songs
+from train.tokens import find_long_lines, tokenize
 
 log = logging.getLogger(__name__)
 
 MAX_SHARD_SIZE = "15MB"
 """Small enough for any host of git repositories."""
+
+MAX_PROBLEMS = 20
+"""Lines about what was skipped, before training starts."""
 
 _SAMPLE = GenerationRequest("", Header(), SamplingParams(num_return_sequences=1, seed=1))
 
@@ -54,12 +59,14 @@ def fit(config: FitConfig, current: Path) -> None:
     """
     processes = Processes.join()
     set_seed(config.seed)
-    split = split_songs(read_songs(config.data), config.validation_fraction, config.seed)
+    reading = read_songs(config)
+    split = split_songs(reading, config.validation_fraction, config.seed)
     log.info("%d songs to learn, %d held out", len(split.train), len(split.validation))
     partial = PartialRun(config.output)
     partial.check(config, split.fingerprint)
     model, tokenizer = _from_scratch(config, split) if config.from_scratch else _from_base(config)
     new_tokens = add_special_tokens(model, tokenizer)
+    _report_problems(config, reading, model, tokenizer)
     log.info("%.1f M parameters, %d tokens", model.num_parameters() / 1e6, len(tokenizer))
 
     processes.wait()  # until all have looked at what lies there
@@ -73,8 +80,8 @@ def fit(config: FitConfig, current: Path) -> None:
                 config,
                 model,
                 tokenizer,
-                tokenize(split.train, tokenizer, context),
-                tokenize(split.validation, tokenizer, context),
+                tokenize(split.train, tokenizer, context, workers=config.workers),
+                tokenize(split.validation, tokenizer, context, workers=config.workers),
                 new_tokens=new_tokens,
                 partial=partial,
                 processes=processes,
@@ -182,6 +189,18 @@ def add_special_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBas
     return list(range(old_size, len(tokenizer)))
 
 
+def _report_problems(
+    config: FitConfig, reading: Reading, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """Say what is not learnt; ``check`` shows all of it."""
+    problems = [*reading.problems, *find_long_lines(reading, tokenizer, model.config.max_position_embeddings)]
+    for problem in problems[:MAX_PROBLEMS]:
+        log.warning("skipped: %s", problem)
+    if len(problems) > MAX_PROBLEMS:
+        more = len(problems) - MAX_PROBLEMS
+        log.warning("and %d more: python -m train check %s", more, " ".join(config.data))
+
+
 def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     defaults = SamplingParams()
     model.generation_config = GenerationConfig(
@@ -203,12 +222,12 @@ def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: Pr
 
 
 def _write_metadata(folder: Path, config: FitConfig, split: Split, evaluation: dict[str, float]) -> None:
-    unused = set() if config.from_scratch else SCRATCH_ONLY
-    settings: dict[str, Any] = config.model_dump(mode="json", exclude={"data", "output", "base"} | unused)
+    unused = {"data", "output", "base", "workers"} | (set() if config.from_scratch else SCRATCH_ONLY)
+    settings: dict[str, Any] = config.model_dump(mode="json", exclude=unused)
     metadata = Metadata(
         base="scratch" if config.from_scratch else Path(config.base).name,
         data_fingerprint=split.fingerprint,
-        training=settings | {"data": config.data.name, "songs": len(split.train)},
+        training=settings | {"data": ", ".join(Path(name).name for name in config.data), "songs": len(split.train)},
         evaluation=evaluation,
         header_fields=split.header_fields,
         opening_tag=split.opening_tag,

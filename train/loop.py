@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArgum
 from transformers.utils import logging as transformers_logging
 
 from model.errors import LyricsError
-from train.batching import HeaderDropper, Share, Songs, StepSampler, pack, pad
+from train.batching import DrawnSongs, HeaderDropper, Share, StepSampler, pack, pad
 from train.config import FitConfig, Precision
 from train.lora import add_adapters, merge_adapters
 from train.partial import PartialRun
@@ -103,7 +103,7 @@ def train(
     trainer = LyricsTrainer(
         model,
         training_arguments(config, partial, songs_per_step),
-        songs=Songs(songs, HeaderDropper(tokenizer), config.seed),
+        songs=DrawnSongs(songs, HeaderDropper(tokenizer), config.seed),
         validation=validation,
         sampler=StepSampler(lengths, songs_per_step, share, seed=config.seed, grouped=config.batching == "group"),
         collate=pad if config.batching == "group" else functools.partial(pack, capacity=capacity),

@@ -20,7 +20,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from train.batching import Batch, Share, Songs, StepSampler, real_tokens, validation_batches
+from train.batching import Batch, DrawnSongs, Share, StepSampler, real_tokens, validation_batches
 from train.partial import PartialRun, explain_full_disk
 
 _VALIDATION_TOKENS = 2048
@@ -37,7 +37,7 @@ class LyricsTrainer(Trainer):
         model: PreTrainedModel,
         args: TrainingArguments,
         *,
-        songs: Songs,
+        songs: DrawnSongs,
         validation: Dataset,
         sampler: StepSampler,
         collate: Callable[[Any], Batch],

@@ -10,16 +10,17 @@ from model.song import HEADER_FIELDS, Header, Song
 from train.batching import (
     IGNORED,
     Draw,
+    DrawnSongs,
     HeaderDropper,
     Share,
-    Songs,
     StepSampler,
     pack,
     pad,
     real_tokens,
     validation_batches,
 )
-from train.data import tokenize
+from train.songs import Songs
+from train.tokens import tokenize
 
 LENGTHS = [3 + index * 7 % 50 for index in range(45)]
 
@@ -112,7 +113,7 @@ SONG = Song(Header("Night Boat", "folk", "calm", "rain at sea"), "[Verse 1]\ntit
 
 
 def test_dropping_tokens_is_dropping_lines(tokenizer: PreTrainedTokenizerBase) -> None:
-    (ids,) = tokenize([SONG], tokenizer, 256)["input_ids"]
+    (ids,) = tokenize(Songs.of([SONG]), tokenizer, 256)["input_ids"]
     dropper = HeaderDropper(tokenizer)
     seen = set()
     for seed in range(200):
@@ -122,7 +123,7 @@ def test_dropping_tokens_is_dropping_lines(tokenizer: PreTrainedTokenizerBase) -
         )
         shorter = Song(header, SONG.lyric)
         assert text == str(shorter)
-        (anew,) = tokenize([shorter], tokenizer, 256)["input_ids"]
+        (anew,) = tokenize(Songs.of([shorter]), tokenizer, 256)["input_ids"]
         assert dropper.drop(ids, random.Random(seed)) == anew  # noqa: S311
         seen.add(len(list(shorter.header.items())))
     assert seen == set(range(len(HEADER_FIELDS) + 1))
@@ -132,12 +133,12 @@ def test_dropping_tokens_is_dropping_lines(tokenizer: PreTrainedTokenizerBase) -
     "text", ["two lanterns", "title: no blank line\nla", "[Verse 1]\ntitle: later\n\nla", "genre: x\ntitle: y\n\nla"]
 )
 def test_a_song_without_a_header_stays_whole(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
-    (ids,) = tokenize([Song(Header(), text)], tokenizer, 256)["input_ids"]
+    (ids,) = tokenize(Songs.of([Song(Header(), text)]), tokenizer, 256)["input_ids"]
     assert all(HeaderDropper(tokenizer).drop(ids, random.Random(seed)) == ids for seed in range(20))  # noqa: S311
 
 
 def test_headers_differ_from_epoch_to_epoch(tokenizer: PreTrainedTokenizerBase) -> None:
-    songs = Songs(tokenize([SONG] * 4, tokenizer, 256), HeaderDropper(tokenizer), seed=1)
+    songs = DrawnSongs(tokenize(Songs.of([SONG] * 4), tokenizer, 256), HeaderDropper(tokenizer), seed=1)
     epochs = [str(songs.__getitems__([Draw(epoch, index) for index in range(4)])) for epoch in range(6)]
     assert len(set(epochs)) == 6
     assert str(songs.__getitems__([Draw(3, index) for index in range(4)])) == epochs[3]

@@ -1,103 +1,79 @@
-import gzip
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from transformers import AutoTokenizer
 
-from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
-from train.data import DataError, read_songs, split_songs, tokenize
+from tests.train.test_duplicates import make_lyric, vary
+from train.config import DataConfig
+from train.data import Split, split_songs
+from train.reading import Reading, read_songs
 
-SONGS = [Song(Header(title=f"Song {number}"), f"line {number}\nand its end") for number in range(40)]
+Read = Callable[..., Reading]
 
-
-def test_songs_apart_by_the_end_token_are_read_with_their_headers(tmp_path: Path) -> None:
-    file = tmp_path / "songs.txt"
-    file.write_text(
-        "\ufefftitle: One\n\nla la\nlo\n<|endoftext|>\n<|startoftext|>plain words<|endoftext|>\n \n", encoding="utf-8"
-    )
-    assert read_songs(file) == [Song(Header(title="One"), "la la\nlo"), Song(Header(), "plain words")]
+SONGS = [f"title: Song {seed}\n\n{make_lyric(seed, 60)}" for seed in range(40)]
 
 
-def test_the_same_song_twice_is_learnt_once(tmp_path: Path) -> None:
-    file = tmp_path / "songs.txt"
-    file.write_text("one<|endoftext|>two<|endoftext|>one<|endoftext|>", encoding="utf-8")
-    assert [song.lyric for song in read_songs(file)] == ["one", "two"]
+def text_of(*songs: str) -> str:
+    return "\n<|endoftext|>\n".join(songs)
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
-def test_json_lines_are_read_packed_or_not(tmp_path: Path, suffix: str) -> None:
-    file = tmp_path / f"songs{suffix}"
-    rows = [{"title": "One", "text": "la\nla", "year": 1}, {"title": None, "text": "lo", "year": 2}]
-    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    file.write_bytes(gzip.compress(text) if suffix.endswith(".gz") else text)
-    assert read_songs(file) == [Song(Header(title="One"), "la\nla"), Song(Header(title=""), "lo")]
+def sides(split: Split) -> tuple[set[str], set[str]]:
+    return {song.lyric for song in split.train}, {song.lyric for song in split.validation}
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "0 distinct songs"),
-        (b"one song alone", "1 distinct songs"),
-        (b"\xff\xfe\x00caf\xe9", "not UTF-8"),
-    ],
-)
-def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, content: bytes, message: str) -> None:
-    file = tmp_path / "songs.txt"
-    file.write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        read_songs(file)
-
-
-def test_a_missing_file_and_a_missing_field_say_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no file"):
-        read_songs(tmp_path / "none.txt")
-    file = tmp_path / "songs.jsonl"
-    file.write_text('{"words": "la"}\n{"words": "lo"}\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"no field 'text' \(it has words\)"):
-        read_songs(file)
-
-
-def test_a_file_that_is_not_json_lines_says_so(tmp_path: Path) -> None:
-    file = tmp_path / "songs.jsonl"
-    file.write_text("la la\nlo", encoding="utf-8")
-    with pytest.raises(DataError, match="is not JSON Lines"):
-        read_songs(file)
-
-
-def test_the_split_keeps_every_song_on_one_side_and_repeats_itself() -> None:
-    split = split_songs(SONGS, 0.1, seed=1)
+def test_the_split_keeps_every_song_on_one_side_and_repeats_itself(read: Read) -> None:
+    reading = read("songs.txt", text_of(*SONGS))
+    split = split_songs(reading, 0.1, seed=1)
     assert len(split.validation) == 4
-    assert sorted(map(str, split.songs)) == sorted(map(str, SONGS))
-    assert split == split_songs(SONGS, 0.1, seed=1)
-    assert split.fingerprint != split_songs(SONGS[1:], 0.1, seed=1).fingerprint
+    assert sorted(map(str, [*split.train, *split.validation])) == sorted(map(str, reading.songs))
+    again = split_songs(reading, 0.1, seed=1)
+    assert again.fingerprint == split.fingerprint
+    assert again.train.key == split.train.key
+    assert split_songs(reading, 0.1, seed=2).fingerprint != split.fingerprint
+    assert split_songs(read("songs.txt", text_of(*SONGS[1:])), 0.1, seed=1).fingerprint != split.fingerprint
+
+
+def test_what_is_held_out_depends_on_the_words_and_not_on_the_order(read: Read, tmp_path: Path) -> None:
+    split = split_songs(read("songs.txt", text_of(*SONGS)), 0.1, seed=1)
+    (tmp_path / "b.txt").write_text(text_of(*SONGS[:15]), encoding="utf-8")
+    (tmp_path / "a.txt").write_text(text_of(*reversed(SONGS[15:])), encoding="utf-8")
+    parts = DataConfig(data=(str(tmp_path / "a.txt"), str(tmp_path / "b.txt")))
+    assert sides(split_songs(read_songs(parts), 0.1, seed=1)) == sides(split)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_near_duplicates_never_cross_the_split(read: Read, seed: int) -> None:
+    originals = [make_lyric(number) for number in range(40)]
+    versions = [f"{vary(lyric, 0.05, number)}\nagain" for number, lyric in enumerate(originals)]
+    reading = read("songs.txt", text_of(*originals, *versions, *(lyric.upper() for lyric in originals)))
+    assert len(reading.songs) == 80
+    assert (reading.report.exact_duplicates, reading.report.near_duplicates) == (40, 40)
+    learnt, held_out = sides(split_songs(reading, 0.2, seed=seed))
+    assert len(held_out) == 16
+    for original, version in zip(originals, versions, strict=True):
+        assert (original in learnt) == (version in learnt)
+
+
+def test_parts_of_a_song_never_cross_the_split(read: Read) -> None:
+    songs = ["\n\n".join(make_lyric(10 * n + part, 30) for part in range(4)) for n in range(20)]
+    for unit in ("stanza", "line"):
+        reading = read("songs.txt", text_of(*songs), unit=unit)
+        _, held_out = sides(split_songs(reading, 0.1, seed=1))
+        touched = [song for song in songs if any(part in song for part in held_out)]
+        assert len(touched) == 2
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.999])
-def test_both_sides_of_a_split_have_a_song(fraction: float) -> None:
-    split = split_songs(SONGS, fraction, seed=1)
-    assert split.train
-    assert split.validation
+def test_both_sides_of_a_split_have_a_song(read: Read, fraction: float) -> None:
+    for songs in (SONGS, [*[vary(SONGS[0], 0.03, n) for n in range(9)], SONGS[1]], SONGS[:2]):
+        split = split_songs(read("songs.txt", text_of(*songs)), fraction, seed=1)
+        assert len(split.train)
+        assert len(split.validation)
 
 
-def test_the_opening_tag_is_the_one_that_most_songs_have() -> None:
-    tagged = [Song(Header(), f"[Verse 1]\nline {number}") for number in range(30)]
-    assert split_songs(tagged + SONGS[:20], 0.1, seed=1).opening_tag == "[Verse 1]"
-    assert split_songs(tagged[:10] + SONGS, 0.1, seed=1).opening_tag is None
-
-
-def test_a_song_becomes_one_sample_with_its_start_and_end(tiny_checkpoint: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
-    (row,) = tokenize([Song(Header(), "two lanterns")], tokenizer, context=64)
-    assert tokenizer.decode(row["input_ids"]) == f"{BOS_TOKEN}two lanterns{EOS_TOKEN}"
-    assert row["labels"] == row["input_ids"]
-    assert row["length"] == len(row["input_ids"])
-
-
-def test_a_song_over_the_context_loses_no_token(tiny_checkpoint: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
-    song = Song(Header(), "two lanterns on the water\n" * 20 + "the end")
-    rows = tokenize([song], tokenizer, context=32)
-    assert len(rows) > 1
-    assert max(rows["length"]) <= 32
-    assert "".join(str(tokenizer.decode(row["input_ids"])) for row in rows) == str(song)
+def test_the_opening_tag_is_the_one_that_most_songs_have(read: Read) -> None:
+    tagged = [f"[Verse 1]\n{make_lyric(seed, 60)}" for seed in range(100, 130)]
+    assert split_songs(read("a.txt", text_of(*tagged, *SONGS[:20])), 0.1, seed=1).opening_tag == "[Verse 1]"
+    split = split_songs(read("b.txt", text_of(*tagged[:10], *SONGS)), 0.1, seed=1)
+    assert split.opening_tag is None
+    assert split.header_fields == ("title",)
