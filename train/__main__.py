@@ -1,4 +1,4 @@
-"""The command line: ``python -m train fit DATA --output checkpoints/NAME``."""
+"""The command line: ``python -m train fit DATA --output checkpoints/NAME``, ``evaluate`` and ``compare``."""
 
 import logging
 import sys
@@ -9,10 +9,11 @@ from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfi
 from model.checkpoint import CURRENT
 from model.errors import LyricsError, describe_violations
 from train.config import FitConfig
+from train.evaluation_config import CompareConfig, EvaluateConfig
 
 
 class Train(BaseSettings):
-    """Train GPT-2 on lyrics."""
+    """Train GPT-2 on lyrics, and measure what came of it."""
 
     model_config = SettingsConfigDict(
         cli_prog_name="python -m train",
@@ -23,18 +24,15 @@ class Train(BaseSettings):
     )
 
     fit: CliSubCommand[FitConfig]
+    evaluate: CliSubCommand[EvaluateConfig]
+    compare: CliSubCommand[CompareConfig]
 
 
 def main() -> int:
     """Run the command that the arguments name; return the exit code, 2 where they or the data are bad."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        config = get_subcommand(CliApp.run(Train), cli_exit_on_error=False)
-        assert isinstance(config, FitConfig), "the only command"
-        # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
-        from train.fit import fit  # noqa: PLC0415
-
-        fit(config, CURRENT)
+        _run(get_subcommand(CliApp.run(Train), cli_exit_on_error=False))
     except ValidationError as error:
         print(describe_violations(error), file=sys.stderr)
         return 2
@@ -42,6 +40,20 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _run(config: object) -> None:
+    # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
+    from train.commands import compare, evaluate  # noqa: PLC0415
+    from train.fit import fit  # noqa: PLC0415
+
+    match config:
+        case FitConfig():
+            fit(config, CURRENT)
+        case EvaluateConfig():
+            evaluate(config)
+        case CompareConfig():
+            compare(config)
 
 
 if __name__ == "__main__":
