@@ -1,7 +1,6 @@
 """One training run: from songs to a checkpoint that the bot serves."""
 
 import logging
-import math
 import random
 import shutil
 import tempfile
@@ -33,6 +32,8 @@ from model.sampling import SamplingParams
 from model.song import BOS_TOKEN, EOS_TOKEN, Header
 from train.config import FitConfig, Precision
 from train.data import Split, drop_header_fields, read_songs, split_songs, tokenize
+from train.evaluation import Evaluator
+from train.report import REPORT_FILE, write_report
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +62,16 @@ def fit(config: FitConfig, current: Path) -> None:
 
     config.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=config.output.parent, prefix=f".{config.output.name}-") as scratch:
-        evaluation = _train(config, split, model, tokenizer, Path(scratch, "trainer"))
+        history = _train(config, split, model, tokenizer, Path(scratch, "trainer"))
         finished = Path(scratch, config.output.name)
         _save(finished, config, model, tokenizer)
-        _write_metadata(finished, config, split, evaluation)
+        metadata = _metadata(config, split)
+        evaluation = _report(finished, config, split, metadata, history)
+        _write_metadata(finished, metadata.model_copy(update={"evaluation": evaluation}))
         sample = _sample(finished)  # A checkpoint that cannot write a song never appears.
         finished.rename(config.output)
     point_current(config.output, current)
-    print(f"{config.output}: validation loss {evaluation['eval_loss']:.3f}\n\n{sample}")
+    print(f"{config.output}: validation loss {evaluation['eval_loss']:.3f}, see {REPORT_FILE} there\n\n{sample}")
 
 
 def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -128,8 +131,8 @@ def _train(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     scratch: Path,
-) -> dict[str, float]:
-    """Train ``model`` in place, keep its best epoch, and return its measurements on the held-out songs."""
+) -> list[dict[str, float]]:
+    """Train ``model`` in place, keep its best epoch, and return what the Trainer logged, the best epoch's loss last."""
     train_set, validation_set = _tokenized(config, split, model, tokenizer)
     trainer = Trainer(
         model=model,
@@ -140,8 +143,8 @@ def _train(
         data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=-100),
     )
     trainer.train()
-    loss = trainer.evaluate()["eval_loss"]
-    return {"eval_loss": loss, "perplexity": math.exp(loss)}
+    trainer.evaluate()
+    return trainer.state.log_history
 
 
 def _tokenized(
@@ -217,17 +220,32 @@ def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: Pr
         shutil.copymode(folder / "config.json", weights)
 
 
-def _write_metadata(folder: Path, config: FitConfig, split: Split, evaluation: dict[str, float]) -> None:
+def _report(
+    folder: Path, config: FitConfig, split: Split, metadata: Metadata, history: list[dict[str, float]]
+) -> dict[str, float]:
+    """Measure the checkpoint and its base, write the report, and return the checkpoint's measurements."""
+    evaluator = Evaluator(Checkpoint(config.output.name, folder, metadata), split)
+    evaluation = evaluator.evaluate(config.samples)
+    base = None if config.from_scratch else Evaluator(Checkpoint.open(config.base), split).evaluate(config.samples)
+    write_report(folder, history, evaluation, base, evaluator.samples())
+    return {"eval_loss": history[-1]["eval_loss"]} | evaluation.numbers()
+
+
+def _metadata(config: FitConfig, split: Split) -> Metadata:
+    """Return what is known of the checkpoint before it is measured."""
     settings: dict[str, Any] = config.model_dump(mode="json", exclude={"data", "output", "base"})
-    metadata = Metadata(
+    return Metadata(
         base="scratch" if config.from_scratch else Path(config.base).name,
         data_fingerprint=split.fingerprint,
         training=settings | {"data": config.data.name, "songs": len(split.train)},
-        evaluation=evaluation,
+        evaluation={},
         header_fields=split.header_fields,
         opening_tag=split.opening_tag,
         created=datetime.now(UTC),
     )
+
+
+def _write_metadata(folder: Path, metadata: Metadata) -> None:
     (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
