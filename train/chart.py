@@ -5,6 +5,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 _PAPER, _INK, _MUTED, _GRID = "#fbfaf7", "#22252e", "#7b7f8c", "#e6e3dc"
 _TRAIN, _HELD_OUT = "#9aa9c7", "#d1495b"
@@ -29,12 +30,14 @@ def draw_losses(file: Path, history: Sequence[Mapping[str, float]], name: str) -
         return False
     # A Figure of its own, without pyplot, touches neither a display nor global state.
     figure = Figure(figsize=(10, 5.625), dpi=160, facecolor=_PAPER)
-    axes = figure.add_axes((0.075, 0.12, 0.78, 0.68))
+    axes = figure.add_axes((0.075, 0.12, 0.755, 0.68))
     _dress(figure, axes, name)
     _draw_curve(axes, learnt, _TRAIN, "songs it learns", width=2.2, marker="")
     _draw_curve(axes, held_out, _HELD_OUT, "songs held out", width=2.8, marker="o")
     if held_out:
         _mark_best(axes, held_out)
+    axes.set_xlim(left=0)
+    axes.margins(y=0.15)
     figure.savefig(file)
     return True
 
@@ -52,6 +55,8 @@ def _dress(figure: Figure, axes: Axes, name: str) -> None:
     axes.set_xlabel("Epoch", color=_MUTED, fontsize=11)
     axes.grid(axis="y", color=_GRID, linewidth=1)
     axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     axes.tick_params(colors=_MUTED, length=0, labelsize=11)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
@@ -66,7 +71,7 @@ def _draw_curve(axes: Axes, curve: Curve, color: str, label: str, *, width: floa
     axes.annotate(
         label,
         curve[-1],
-        xytext=(10, 0),
+        xytext=(14, 0),
         textcoords="offset points",
         color=color,
         fontsize=12,
@@ -83,11 +88,11 @@ def _mark_best(axes: Axes, curve: Curve) -> None:
     axes.annotate(
         f"kept: {loss:.2f}",
         (epoch, loss),
-        xytext=(0, 16),
+        xytext=(0, -14),
         textcoords="offset points",
         color=_INK,
         fontsize=11.5,
         fontweight="bold",
         ha="center",
-        va="bottom",
+        va="top",
     )

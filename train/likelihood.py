@@ -36,12 +36,12 @@ class Likelihood:
     @property
     def perplexity(self) -> float:
         """Perplexity per token, which compares models with the same tokenizer only."""
-        return math.exp(self.loss)
+        return _exp(self.loss)
 
     @property
     def word_perplexity(self) -> float:
         """Perplexity per word, which compares models with any tokenizers."""
-        return math.exp(min(self.nats / self.words, 700.0))  # beyond 709 a float is infinite
+        return _exp(self.nats / self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,10 @@ def measure_likelihood(
     nats = sum(_nats(model, batch) for batch in _batches(windows, model.config.vocab_size))
     model.train(was_training)
     return Likelihood(nats, sum(len(window.ids) - window.seen for window in windows), words)
+
+
+def _exp(nats: float) -> float:
+    return math.exp(min(nats, 700.0))  # A float ends at e^709, and JSON has no infinity.
 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, song: Song, kept: frozenset[str]) -> tuple[list[int], int]:
