@@ -31,16 +31,15 @@ from transformers import (
 
 from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
 from train.batching import IGNORED, Share, real_tokens, validation_batches
-from train.config import FitConfig
-from train.config import DataConfig
+from train.config import DataConfig, FitConfig
 from train.data import split_songs
-from train.reading import read_songs
-from train.songs import Songs
-from train.tokens import tokenize
 from train.loop import train
 from train.partial import PartialRun
 from train.processes import Processes
 from train.progress import ProgressEvent
+from train.reading import read_songs
+from train.songs import Songs
+from train.tokens import tokenize
 
 CONTEXT = 512
 SIDES = ("recipe", "group", "pack")

@@ -19,7 +19,7 @@ EOS_TOKEN = "<|endoftext|>"  # noqa: S105
 
 _HEADER_LINE = re.compile(r"(?P<field>title|genre|mood|theme):[ \t]*(?P<value>.*)")
 
-_SECTION_TAG = re.compile(r"\[[^\[\]]+\]")
+SECTION_TAG = re.compile(r"\[[^\[\]]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Song:
     def opening_tag(self) -> str | None:
         """The section tag that stands on the first line, if one does."""
         first_line = self.lyric.partition("\n")[0]
-        return first_line if _SECTION_TAG.fullmatch(first_line) else None
+        return first_line if SECTION_TAG.fullmatch(first_line) else None
 
     def __str__(self) -> str:
         return f"{BOS_TOKEN}{format_prompt(self.header, self.lyric)}{EOS_TOKEN}"
@@ -96,6 +96,6 @@ def cut_at_line_end(text: str) -> str:
     A text of one line loses its last word instead.
     """
     lines = text.split("\n")[:-1]
-    while lines and (not lines[-1].strip() or _SECTION_TAG.fullmatch(lines[-1])):
+    while lines and (not lines[-1].strip() or SECTION_TAG.fullmatch(lines[-1])):
         lines.pop()
     return "\n".join(lines) or text.rpartition(" ")[0].rstrip() or text

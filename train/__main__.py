@@ -1,4 +1,4 @@
-"""The command line: ``python -m train check DATA`` and ``python -m train fit DATA --output checkpoints/NAME``."""
+"""The command line: ``python -m train check``, ``fit``, ``evaluate`` and ``compare``."""
 
 import logging
 import os
@@ -10,10 +10,11 @@ from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfi
 from model.checkpoint import CURRENT
 from model.errors import LyricsError, describe_violations
 from train.config import CheckConfig, FitConfig
+from train.evaluation_config import CompareConfig, EvaluateConfig
 
 
 class Train(BaseSettings):
-    """Train GPT-2 on lyrics."""
+    """Train GPT-2 on lyrics, and measure what came of it."""
 
     model_config = SettingsConfigDict(
         cli_prog_name="python -m train",
@@ -25,6 +26,8 @@ class Train(BaseSettings):
 
     check: CliSubCommand[CheckConfig]
     fit: CliSubCommand[FitConfig]
+    evaluate: CliSubCommand[EvaluateConfig]
+    compare: CliSubCommand[CompareConfig]
 
 
 def main() -> int:
@@ -33,8 +36,7 @@ def main() -> int:
     is_first = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(level=logging.INFO if is_first else logging.ERROR, format="%(message)s")
     try:
-        config = get_subcommand(CliApp.run(Train), cli_exit_on_error=False)
-        _run(config)
+        _run(get_subcommand(CliApp.run(Train), cli_exit_on_error=False))
     except ValidationError as error:
         print(describe_violations(error), file=sys.stderr)
         return 2
@@ -49,14 +51,23 @@ def main() -> int:
 
 def _run(config: object) -> None:
     # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
-    if isinstance(config, CheckConfig):
-        from train.check import check  # noqa: PLC0415
+    match config:
+        case CheckConfig():
+            from train.check import check  # noqa: PLC0415
 
-        check(config)
-    elif isinstance(config, FitConfig):
-        from train.fit import fit  # noqa: PLC0415
+            check(config)
+        case FitConfig():
+            from train.fit import fit  # noqa: PLC0415
 
-        fit(config, CURRENT)
+            fit(config, CURRENT)
+        case EvaluateConfig():
+            from train.commands import evaluate  # noqa: PLC0415
+
+            evaluate(config)
+        case CompareConfig():
+            from train.commands import compare  # noqa: PLC0415
+
+            compare(config)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,9 @@ class FitConfig(DataConfig):
         0.05, description="Share of the songs held out to measure the validation loss"
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(42, description="Seed of the split and of training")
+    samples: Annotated[int, Field(ge=0, le=1000)] = Field(
+        20, description="Songs to write when the checkpoint is measured; 0 measures loss and perplexity alone"
+    )
     save_dtype: Literal["float32", "float16"] = Field("float32", description="Precision of the saved weights")
 
     n_layer: Annotated[int, Field(ge=1)] = Field(12, description="Layers, from scratch only")

@@ -1,7 +1,6 @@
 """One training run: from songs to a checkpoint that the bot serves."""
 
 import logging
-import math
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,11 +27,13 @@ from model.sampling import SamplingParams
 from model.song import BOS_TOKEN, EOS_TOKEN, Header, with_opening_tag
 from train.config import SCRATCH_ONLY, FitConfig
 from train.data import Split, split_songs
+from train.evaluation import Evaluator
 from train.loop import Trained, train
 from train.partial import PartialRun, explain_full_disk
 from train.processes import Processes
 from train.progress import ProgressEvent, Report, reporting
 from train.reading import Reading, read_songs
+from train.report import REPORT_FILE, write_report
 from train.tokens import find_long_lines, tokenize
 
 log = logging.getLogger(__name__)
@@ -105,11 +106,12 @@ def _finish(
     split: Split,
 ) -> str:
     """Write the output folder, whole or not at all, and return a song that was generated from it."""
-    evaluation = {"eval_loss": trained.loss, "perplexity": math.exp(trained.loss)}
     partial.clear()
     with explain_full_disk(partial.finished):
         _save(partial.finished, config, trained.model, tokenizer)
-        _write_metadata(partial.finished, config, split, evaluation)
+        metadata = _metadata(config, split)
+        evaluation = _report(partial.finished, config, split, metadata, trained)
+        _write_metadata(partial.finished, metadata.model_copy(update={"evaluation": evaluation}))
     sample = _sample(partial.finished)  # A checkpoint that cannot write a song never appears.
     partial.finished.rename(config.output)
     point_current(config.output, current)
@@ -130,7 +132,7 @@ def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> N
         )
     )
     if config.progress != "json":
-        print(f"{config.output}: validation loss {trained.loss:.3f}\n\n{sample}")
+        print(f"{config.output}: validation loss {trained.loss:.3f}, see {REPORT_FILE} there\n\n{sample}")
 
 
 def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -221,18 +223,31 @@ def _save(folder: Path, config: FitConfig, model: PreTrainedModel, tokenizer: Pr
         shutil.copymode(folder / "config.json", weights)
 
 
-def _write_metadata(folder: Path, config: FitConfig, split: Split, evaluation: dict[str, float]) -> None:
+def _report(folder: Path, config: FitConfig, split: Split, metadata: Metadata, trained: Trained) -> dict[str, float]:
+    """Measure the checkpoint and its base, write the report, and return the checkpoint's measurements."""
+    evaluator = Evaluator(Checkpoint(config.output.name, folder, metadata), split)
+    evaluation = evaluator.evaluate(config.samples)
+    base = None if config.from_scratch else Evaluator(Checkpoint.open(config.base), split).evaluate(config.samples)
+    write_report(folder, trained.history, evaluation, base, evaluator.samples())
+    return {"eval_loss": trained.loss} | evaluation.numbers()
+
+
+def _metadata(config: FitConfig, split: Split) -> Metadata:
+    """Return what is known of the checkpoint before it is measured."""
     unused = {"data", "output", "base", "workers"} | (set() if config.from_scratch else SCRATCH_ONLY)
     settings: dict[str, Any] = config.model_dump(mode="json", exclude=unused)
-    metadata = Metadata(
+    return Metadata(
         base="scratch" if config.from_scratch else Path(config.base).name,
         data_fingerprint=split.fingerprint,
         training=settings | {"data": ", ".join(Path(name).name for name in config.data), "songs": len(split.train)},
-        evaluation=evaluation,
+        evaluation={},
         header_fields=split.header_fields,
         opening_tag=split.opening_tag,
         created=datetime.now(UTC),
     )
+
+
+def _write_metadata(folder: Path, metadata: Metadata) -> None:
     (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 

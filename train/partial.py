@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from model.errors import LyricsError
 from train.config import FitConfig
 
-_FREE_SETTINGS = {"data", "output", "resume", "progress", "log_steps", "workers"}
+_FREE_SETTINGS = {"data", "output", "resume", "progress", "log_steps", "workers", "samples"}
 """What may differ when a run goes on: none of it changes what is learnt (the songs are compared, not their path)."""
 
 _CHECKPOINT = "checkpoint-"

@@ -47,6 +47,7 @@ def test_the_checkpoint_is_whole_and_nothing_else_is_left(trained: Path) -> None
     assert Checkpoint.open(trained.parent / "current").path == trained
     names = {entry.name for entry in trained.iterdir()}
     assert {"config.json", "generation_config.json", "lyrics.json", "model.safetensors", "tokenizer.json"} <= names
+    assert {"report.md", "loss.png"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
 
 
@@ -67,6 +68,7 @@ def test_the_metadata_says_how_it_was_made(trained: Path) -> None:
     assert metadata.training["epochs"] == 2
     assert metadata.training["songs"] == 23
     assert 0 < metadata.evaluation["eval_loss"] < 10
+    assert metadata.evaluation["word_perplexity"] > metadata.evaluation["perplexity"] > 1
     assert len(metadata.data_fingerprint) == 64
 
 

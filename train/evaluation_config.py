@@ -1,0 +1,42 @@
+"""The settings of ``evaluate`` and ``compare``, as the command line takes them."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+from pydantic_settings import CliPositionalArg
+
+from train.config import DataConfig
+
+
+class _Measuring(DataConfig):
+    samples: Annotated[int, Field(ge=0, le=1000)] = Field(
+        20, description="Songs to let each checkpoint write; 0 measures loss and perplexity alone"
+    )
+    sample_seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of the songs to write")
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="Share of the songs held out; default: as the first checkpoint was trained, else 0.05"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(
+        None, description="Seed of the split; default: as the first checkpoint was trained, else 42"
+    )
+    as_json: bool = Field(default=False, alias="json", description="Print JSON instead of a table")
+
+
+# The command line takes positional arguments in the order of the fields: a base's first, the last base's before all.
+
+
+class _OneCheckpoint(BaseModel):
+    checkpoint: CliPositionalArg[str] = Field(description="Checkpoint folder or hub id")
+
+
+class _TwoCheckpoints(BaseModel):
+    first: CliPositionalArg[str] = Field(description="Checkpoint folder or hub id; DATA are the songs it learnt from")
+    second: CliPositionalArg[str] = Field(description="Checkpoint folder or hub id to compare it with")
+
+
+class EvaluateConfig(_Measuring, _OneCheckpoint):
+    """Measure a checkpoint on the songs that were held out when it was trained."""
+
+
+class CompareConfig(_Measuring, _TwoCheckpoints):
+    """Measure two checkpoints side by side; the better value of each row is bold."""
