@@ -33,7 +33,7 @@ from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
 from train.batching import IGNORED, Share, real_tokens, validation_batches
 from train.config import FitConfig
 from train.data import read_songs, split_songs, tokenize
-from train.loop import train
+from train.loop import Material, train
 from train.partial import PartialRun
 from train.processes import Processes
 from train.progress import ProgressEvent
@@ -108,17 +108,8 @@ def learn_by_us(
         if event.event in {"start", "step"}:
             seen.append((time.perf_counter(), event.tokens or 0))
 
-    train(
-        config,
-        model,
-        tokenizer,
-        *samples,
-        new_tokens=[],
-        partial=partial,
-        processes=Processes(),
-        report=report,
-        write_sample=lambda _: "",
-    )
+    material = Material(model, tokenizer, [], *samples)
+    train(config, material, partial, Processes(), report=report, write_sample=lambda _: "")
     return seen[-1][1] / (seen[-1][0] - seen[0][0])
 
 
