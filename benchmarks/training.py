@@ -33,7 +33,7 @@ from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
 from train.batching import IGNORED, Share, real_tokens, validation_batches
 from train.config import DataConfig, FitConfig
 from train.data import split_songs
-from train.loop import train
+from train.loop import Material, train
 from train.partial import PartialRun
 from train.processes import Processes
 from train.progress import ProgressEvent
@@ -111,17 +111,8 @@ def learn_by_us(
         if event.event in {"start", "step"}:
             seen.append((time.perf_counter(), event.tokens or 0))
 
-    train(
-        config,
-        model,
-        tokenizer,
-        *samples,
-        new_tokens=[],
-        partial=partial,
-        processes=Processes(),
-        report=report,
-        write_sample=lambda _: "",
-    )
+    material = Material(model, tokenizer, [], *samples)
+    train(config, material, partial, Processes(), report=report, write_sample=lambda _: "")
     return seen[-1][1] / (seen[-1][0] - seen[0][0])
 
 

@@ -189,13 +189,13 @@ def pack(songs: Sequence[tuple[list[int], bool]], capacity: int) -> Batch:
 
 def validation_batches(rows: Dataset, tokens: int, share: Share) -> Iterator[Batch]:
     """Yield this process's part of all songs once, padded, the longest first, some ``tokens`` to a batch."""
-    longest_first = sorted(rows["length"], reverse=True)
-    order = sorted(range(len(rows)), key=lambda index: -rows["length"][index])
+    lengths = list(rows["length"])
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     start = 0
     for number in itertools.count():
         if start >= len(order):
             return
-        count = max(1, tokens // longest_first[start])
+        count = max(1, tokens // lengths[order[start]])
         if number % share.world == share.rank:
             yield pad([(ids, True) for ids in rows[order[start : start + count]]["input_ids"]])
         start += count

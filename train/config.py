@@ -78,8 +78,10 @@ class FitConfig(DataConfig):
         description="Short samples, say lines, fill a step up to these tokens, at a learning rate that rises with "
         "their number; 0 leaves --batch-size as it is",
     )
-    batching: Literal["group", "pack"] = Field(
-        "group", description="Songs of like length side by side, or rows packed with whole songs"
+    batching: Literal["auto", "group", "pack"] = Field(
+        "auto",
+        description="group puts songs of like length side by side, pack fills rows with whole songs; "
+        "auto packs where short samples fill a step",
     )
     epochs: Annotated[float, Field(gt=0)] = Field(5, description="Passes over the songs")
     learning_rate: Annotated[float, Field(gt=0)] = Field(5e-5, description="Peak learning rate")

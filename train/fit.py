@@ -1,5 +1,6 @@
 """One training run: from songs to a checkpoint that the bot serves."""
 
+import functools
 import logging
 import shutil
 from dataclasses import replace
@@ -28,7 +29,7 @@ from model.song import BOS_TOKEN, EOS_TOKEN, Header, with_opening_tag
 from train.config import SCRATCH_ONLY, FitConfig
 from train.data import Split, split_songs
 from train.evaluation import Evaluator
-from train.loop import Trained, train
+from train.loop import Material, Trained, train
 from train.partial import PartialRun, explain_full_disk
 from train.processes import Processes
 from train.progress import ProgressEvent, Report, reporting
@@ -70,25 +71,22 @@ def fit(config: FitConfig, current: Path) -> None:
     _report_problems(config, reading, model, tokenizer)
     log.info("%.1f M parameters, %d tokens", model.num_parameters() / 1e6, len(tokenizer))
 
-    processes.wait()  # until all have looked at what lies there
     context: int = model.config.max_position_embeddings
+    material = Material(
+        model,
+        tokenizer,
+        new_tokens,
+        songs=tokenize(split.train, tokenizer, context, workers=config.workers),
+        validation=tokenize(split.validation, tokenizer, context, workers=config.workers),
+    )
+    processes.wait()  # until all have looked at what lies there
     try:
         if processes.is_first:
             partial.begin(config, split.fingerprint, num_parameters=model.num_parameters())
         processes.wait()
         with reporting(config.progress) as report:
-            trained = train(
-                config,
-                model,
-                tokenizer,
-                tokenize(split.train, tokenizer, context, workers=config.workers),
-                tokenize(split.validation, tokenizer, context, workers=config.workers),
-                new_tokens=new_tokens,
-                partial=partial,
-                processes=processes,
-                report=report,
-                write_sample=lambda model: _write_song(Checkpoint("", partial.folder, None), model, tokenizer, split),
-            )
+            write_sample = functools.partial(_write_song, Checkpoint("", partial.folder, None), tokenizer, split)
+            trained = train(config, material, partial, processes, report=report, write_sample=write_sample)
             if processes.is_first:
                 sample = _finish(config, current, partial, trained, tokenizer, split)
                 _show(config, trained, sample, report)
@@ -114,8 +112,8 @@ def _finish(
         _write_metadata(partial.finished, metadata.model_copy(update={"evaluation": evaluation}))
     sample = _sample(partial.finished)  # A checkpoint that cannot write a song never appears.
     partial.finished.rename(config.output)
-    point_current(config.output, current)
     partial.remove()
+    point_current(config.output, current)
     return sample
 
 
@@ -258,7 +256,7 @@ def _sample(folder: Path) -> str:
 
 
 def _write_song(
-    checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, split: Split
+    checkpoint: Checkpoint, tokenizer: PreTrainedTokenizerBase, split: Split, model: PreTrainedModel
 ) -> str:
     """Return a song by a model in training, whose random numbers stay as they were."""
     request = replace(_SAMPLE, prompt=with_opening_tag(split.opening_tag, ""))

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 _RATE_EXPONENT = 0.75
 """How the learning rate follows the songs in a step: 1/2 keeps Adam's noise alike and 1 the way it goes; with 1/2,
-8 times the lines in a step ended at a validation loss of 5.69 instead of 5.58, with 3/4 at 5.56 (a small model)."""
+8 times the lines in a step ended at a validation loss of 5.69 instead of 5.58, with 3/4 at 5.56 (a small model, half
+an epoch of 15,000 lines)."""
 
 
 class PrecisionError(LyricsError):
@@ -36,6 +37,20 @@ class SharingError(LyricsError):
 
 class Stopped(LyricsError):  # noqa: N818 - named for what happened
     """The run was interrupted; what it had learnt is saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a run learns with and from."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    new_tokens: list[int]
+    """Tokens that the model has just been given, which LoRA trains whole."""
+    songs: Dataset
+    """Tokenized songs to learn, with ``input_ids`` and ``length``."""
+    validation: Dataset
+    """The same of the songs held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +68,18 @@ class Trained:
 
 def train(
     config: FitConfig,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    songs: Dataset,
-    validation: Dataset,
-    *,
-    new_tokens: list[int],
+    material: Material,
     partial: PartialRun,
     processes: Processes,
+    *,
     report: Report,
     write_sample: Callable[[PreTrainedModel], str],
 ) -> Trained:
-    """Train ``model`` in place, from the last checkpoint in ``partial`` where there is one.
+    """Train the model in place, from the last checkpoint in ``partial`` where there is one.
 
     Args:
         config: The settings.
-        model: What to train, on any device.
-        tokenizer: Its tokenizer.
-        songs: Tokenized songs to learn, with ``input_ids`` and ``length``.
-        validation: The same of the songs held out.
-        new_tokens: Tokens that the model has just been given, which LoRA trains whole.
+        material: The model and the songs.
         partial: Where the checkpoints lie.
         processes: Who takes part.
         report: Told of the progress, in the first process.
@@ -87,28 +94,10 @@ def train(
     """
     transformers_logging.disable_progress_bar()  # There is one bar, and it is ours.
     transformers_logging.set_verbosity_error()  # What it says of a run is said better here, and of padding wrongly.
-    lengths: list[int] = songs["length"]
-    songs_per_step = _songs_per_step(config, lengths)
-    share = Share(config.gradient_accumulation, processes.rank, processes.world)
-    if songs_per_step < share.passes * share.world:
-        raise SharingError(
-            f"--batch-size {config.batch_size} is too small for {share.world} processes with {share.passes} passes "
-            f"each: make it {share.passes * share.world} or more."
-        )
+    model = material.model
     if config.lora_rank:
-        model = add_adapters(model, rank=config.lora_rank, alpha=config.lora_alpha, new_tokens=new_tokens)
-    if config.activation_checkpointing:
-        model.enable_input_require_grads()  # The first layer's input needs gradients where LoRA freezes what is below.
-    capacity = model.config.max_position_embeddings
-    trainer = LyricsTrainer(
-        model,
-        training_arguments(config, partial, songs_per_step),
-        songs=DrawnSongs(songs, HeaderDropper(tokenizer), config.seed),
-        validation=validation,
-        sampler=StepSampler(lengths, songs_per_step, share, seed=config.seed, grouped=config.batching == "group"),
-        collate=pad if config.batching == "group" else functools.partial(pack, capacity=capacity),
-        partial=partial,
-    )
+        model = add_adapters(model, rank=config.lora_rank, alpha=config.lora_alpha, new_tokens=material.new_tokens)
+    trainer = _trainer(config, model, material, partial, processes)
     if processes.is_first:
         trainer.add_callback(Follow(report, lambda: trainer.tokens_seen, lambda: write_sample(model)))
     if config.patience:
@@ -118,6 +107,34 @@ def train(
     model.config.use_cache = True  # which the Trainer has turned off
     history = tuple(trainer.state.log_history)
     return Trained(merge_adapters(model) if config.lora_rank else model, loss, trainer.state.global_step, history)
+
+
+def _trainer(
+    config: FitConfig, model: PreTrainedModel, material: Material, partial: PartialRun, processes: Processes
+) -> LyricsTrainer:
+    lengths = list(material.songs["length"])
+    count = songs_per_step(config, lengths)
+    share = Share(config.gradient_accumulation, processes.rank, processes.world)
+    if count < share.passes * share.world:
+        raise SharingError(
+            f"--batch-size {config.batch_size} is too small for {share.world} processes with {share.passes} passes "
+            f"each: make it {share.passes * share.world} or more."
+        )
+    if config.activation_checkpointing:
+        model.enable_input_require_grads()  # The first layer's input needs gradients where LoRA freezes what is below.
+    # Songs side by side are faster, for the same loss; but a step of many short samples that are all of one length
+    # teaches worse than a mixed one (benchmarks/README.md).
+    packed = config.batching == "pack" or (config.batching == "auto" and count > config.batch_size)
+    capacity = model.config.max_position_embeddings
+    return LyricsTrainer(
+        model,
+        training_arguments(config, partial, count),
+        songs=DrawnSongs(material.songs, HeaderDropper(material.tokenizer), config.seed),
+        validation=material.validation,
+        sampler=StepSampler(lengths, count, share, seed=config.seed, grouped=not packed),
+        collate=functools.partial(pack, capacity=capacity) if packed else pad,
+        partial=partial,
+    )
 
 
 def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> None:
@@ -131,22 +148,15 @@ def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> N
         raise Stopped(f"Stopped at step {state.global_step} of {state.max_steps}, which is saved: go on with --resume.")
 
 
-def training_arguments(config: FitConfig, partial: PartialRun, songs_per_step: int) -> TrainingArguments:
+def training_arguments(config: FitConfig, partial: PartialRun, songs_in_step: int) -> TrainingArguments:
     """Return the settings as the Trainer takes them.
 
     Raises:
         PrecisionError: Where this machine does not compute in the precision that was asked for.
     """
     precision = choose_precision(config.precision)
-    added = songs_per_step / config.batch_size
-    rate = config.learning_rate * added**_RATE_EXPONENT
-    log.info(
-        "%d songs a step, learning rate %.2g, %s%s",
-        songs_per_step,
-        rate,
-        precision,
-        f" (short songs fill a step {added:.0f} times as full: --step-tokens)" if added > 1 else "",
-    )
+    rate = config.learning_rate * (songs_in_step / config.batch_size) ** _RATE_EXPONENT
+    log.info("%d songs a step, learning rate %.2g, %s", songs_in_step, rate, precision)
     every = "epoch" if config.eval_steps is None else "steps"
     return TrainingArguments(
         output_dir=str(partial.folder),
@@ -195,6 +205,7 @@ def choose_precision(asked: Precision) -> Precision:
     return asked
 
 
-def _songs_per_step(config: FitConfig, lengths: list[int]) -> int:
+def songs_per_step(config: FitConfig, lengths: list[int]) -> int:
+    """Return the songs in a step: the batch size, or more of them where songs are short."""
     mean = sum(lengths) / len(lengths)
-    return min(max(config.batch_size, int(config.step_tokens / mean)), max(config.batch_size, len(lengths)))
+    return max(config.batch_size, min(int(config.step_tokens / mean), len(lengths)))

@@ -21,7 +21,7 @@ from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
 from tests.conftest import VERSES, save_tiny_checkpoint
 from train.config import FitConfig
 from train.fit import add_special_tokens, fit
-from train.loop import choose_precision
+from train.loop import choose_precision, songs_per_step, training_arguments
 from train.partial import DiskError, PartialRun, ResumeError
 from train.progress import ProgressEvent
 
@@ -277,6 +277,17 @@ def test_passes_do_not_change_the_result(songs: Path, tiny_checkpoint: Path, tmp
     assert two == pytest.approx(one, rel=1e-5)
     # Packing draws other songs for each step.
     assert metadata(tmp_path / "packed").evaluation["eval_loss"] == pytest.approx(one, rel=0.05)
+
+
+def test_short_samples_fill_a_step_and_songs_do_not(tmp_path: Path) -> None:
+    settings = FitConfig.model_validate({"data": "x", "output": tmp_path / "out"})
+    partial = PartialRun(settings.output)
+    assert songs_per_step(settings, [300, 340]) == 2
+    assert songs_per_step(settings, [12] * 100) == 16
+    assert songs_per_step(settings, [12] * 5) == 5
+    assert songs_per_step(settings.model_copy(update={"step_tokens": 0}), [12] * 100) == 2
+    assert training_arguments(settings, partial, 2).learning_rate == 5e-5
+    assert training_arguments(settings, partial, 16).learning_rate == pytest.approx(5e-5 * 8**0.75)
 
 
 def test_json_lines_say_all_that_a_program_needs(
