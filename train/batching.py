@@ -23,7 +23,7 @@ IGNORED = -100
 """The label that the loss leaves out."""
 
 _GROUP_STEPS = 50
-"""DrawnSongs are sorted by length within this many steps: little padding, and still a new mix in every epoch."""
+"""Songs are sorted by length within this many steps: little padding, and still a new mix in every epoch."""
 
 _BARE_SHARE = 0.3
 _FIELD_SHARE = 0.7

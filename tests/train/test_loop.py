@@ -18,7 +18,8 @@ from model import Checkpoint, Metadata
 from model.errors import LyricsError
 from model.loading import load_pretrained
 from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
-from tests.conftest import VERSES, save_tiny_checkpoint
+from tests.conftest import save_tiny_checkpoint
+from tests.train.test_duplicates import make_lyric
 from train.config import FitConfig
 from train.fit import add_special_tokens, fit
 from train.loop import choose_precision, songs_per_step, training_arguments
@@ -40,7 +41,7 @@ SETTINGS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("data") / "songs.txt"
-    songs = [Song(Header(title=f"Song {n}", mood="calm"), f"{VERSES[n % 2]}\nand number {n}") for n in range(42)]
+    songs = [Song(Header(title=f"Song {n}", mood="calm"), make_lyric(n, 18)) for n in range(42)]
     file.write_text("\n".join(map(str, songs)), encoding="utf-8")
     return file
 
@@ -55,7 +56,7 @@ def arguments(settings: FitConfig) -> list[str]:
         f"--{name.replace('_', '-')}" if value is True else f"--{name.replace('_', '-')}={value}"
         for name, value in named
     ]
-    return ["-m", "train", "fit", str(settings.data), *options]
+    return ["-m", "train", "fit", *settings.data, *options]
 
 
 def command(settings: FitConfig, *launcher: str) -> list[str]:
@@ -164,7 +165,9 @@ def test_an_unfinished_run_is_not_overwritten(unfinished: FitConfig, tmp_path: P
 
 def test_resuming_with_other_settings_or_songs_names_what_differs(unfinished: FitConfig, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
-    other.write_text(unfinished.data.read_text(encoding="utf-8") + "one more song<|endoftext|>", encoding="utf-8")
+    other.write_text(
+        Path(unfinished.data[0]).read_text(encoding="utf-8") + "one more song<|endoftext|>", encoding="utf-8"
+    )
     changes = {"resume": True, "learning_rate": 2e-3, "seed": 4, "data": other}
     with pytest.raises(ResumeError) as caught:
         fit(unfinished.model_copy(update=changes), tmp_path / "current")
@@ -177,7 +180,7 @@ def test_resuming_with_other_settings_or_songs_names_what_differs(unfinished: Fi
 
 def test_what_does_not_change_the_result_may_differ(unfinished: FitConfig, whole: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved.txt"
-    moved.write_bytes(unfinished.data.read_bytes())
+    moved.write_bytes(Path(unfinished.data[0]).read_bytes())
     changes = {"resume": True, "data": moved, "progress": "none", "log_steps": 7}
     fit(unfinished.model_copy(update=changes), tmp_path / "current")
     assert metadata(unfinished.output).evaluation == pytest.approx(metadata(whole).evaluation, rel=1e-6)
