@@ -1,7 +1,7 @@
 """Everything that the bot sends is what Discord's own description of its API allows.
 
 Each simulated world checks its requests at its end (see ``world.checked``); here stands that the check
-is a check, and one session that sends every kind of request there is.
+is a check, and one run that sends every kind of request there is.
 """
 
 from typing import Any
@@ -52,7 +52,7 @@ def test_an_address_that_discord_does_not_have_is_found() -> None:
         sent("PUT", "/songs", {})
 
 
-async def test_a_session_with_every_kind_of_request_is_valid(gated_world: World, gated_engine: GatedEngine) -> None:
+async def test_every_kind_of_request_is_valid(gated_world: World, gated_engine: GatedEngine) -> None:
     gated_engine.gate.set()
     mira, channel = gated_world.mira, gated_world.channel
     for number in range(6):
