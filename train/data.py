@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,31 +12,31 @@ from train.reading import Reading
 from train.songs import Songs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Split:
     """Songs to learn and songs held out; no song stands on both sides, nor does one that is nearly it."""
 
     train: Songs
     validation: Songs
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all songs, in reading order within each side; reads all of them."""
+        """SHA-256 of all songs, in reading order within each side; reads all of them, once."""
         digest = hashlib.sha256()
         for side in (self.train, self.validation):
             for song in side:
                 digest.update(str(song).encode())
         return digest.hexdigest()
 
-    @property
+    @cached_property
     def header_fields(self) -> tuple[str, ...]:
-        """The header fields that at least one song to learn has; reads all of them."""
+        """The header fields that at least one song to learn has; reads all of them, once."""
         present = {name for song in self.train for name, _ in song.header.items()}
         return tuple(name for name in HEADER_FIELDS if name in present)
 
-    @property
+    @cached_property
     def opening_tag(self) -> str | None:
-        """The section tag that more than half of the songs to learn open with, if any; reads all of them."""
+        """The section tag that more than half of the songs to learn open with, if any; reads all of them, once."""
         ((tag, count),) = Counter(song.opening_tag for song in self.train).most_common(1)
         return tag if count > len(self.train) / 2 else None
 
