@@ -8,8 +8,8 @@ from model.checkpoint import Checkpoint
 from model.sampling import SamplingParams
 from model.song import Header
 
-FinishReason = Literal["stop", "length"]
-"""Why a song ended: the model closed it, or it reached its length."""
+FinishReason = Literal["stop", "length", "cancelled"]
+"""Why a song ended: the model closed it, it reached its length, or its reader asked for it as it stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Engine(Protocol):
         Args:
             request: The wish, with a seed.
             on_progress: Called after every token with the lyric of each song so far.
-            should_stop: Asked between two tokens; when true, the songs end as they stand.
+            should_stop: Asked between two tokens; when true, the songs that have not ended end as they stand.
 
         Raises:
             PromptTooLong: Where the prompt fills the model's context.

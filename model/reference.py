@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from model.checkpoint import Checkpoint
-from model.engine import GeneratedSong, GenerationRequest
+from model.engine import FinishReason, GeneratedSong, GenerationRequest
 from model.errors import PromptTooLong
 from model.loading import end_token_id, load_pretrained, start_token_id
 from model.sampling import SamplingParams
@@ -68,13 +68,14 @@ class ReferenceEngine:
         input_ids = torch.tensor([prompt_ids], device=self._model.device)  # (1, prompt)
         # generate draws from the process's default generator; nothing else in the process does.
         torch.manual_seed(request.sampling.seed or 0)
+        max_length = min(request.sampling.max_length, self._context - len(prompt_ids))
         output_ids = self._model.generate(
             input_ids=input_ids,
             attention_mask=torch.ones_like(input_ids),
-            generation_config=self._generation_config(request.sampling, len(prompt_ids)),
+            generation_config=self._generation_config(request.sampling, max_length),
             stopping_criteria=StoppingCriteriaList([watch]),
         )  # (songs, prompt + at most max_length)
-        return tuple(self._song(opening, row) for row in output_ids[:, len(prompt_ids) :].tolist())
+        return tuple(self._song(opening, row, max_length) for row in output_ids[:, len(prompt_ids) :].tolist())
 
     def _encode(self, text: str) -> list[int]:
         # Special tokens that a member types are split into plain text: only ours open a song.
@@ -87,7 +88,7 @@ class ReferenceEngine:
             )
         return ids
 
-    def _generation_config(self, sampling: SamplingParams, num_prompt_tokens: int) -> GenerationConfig:
+    def _generation_config(self, sampling: SamplingParams, max_length: int) -> GenerationConfig:
         return GenerationConfig(
             do_sample=True,
             temperature=sampling.temperature,
@@ -95,17 +96,18 @@ class ReferenceEngine:
             top_p=sampling.top_p,
             repetition_penalty=sampling.repetition_penalty,
             num_return_sequences=sampling.num_return_sequences,
-            max_new_tokens=min(sampling.max_length, self._context - num_prompt_tokens),
+            max_new_tokens=max_length,
             eos_token_id=self._end_id,
             pad_token_id=self._end_id,
         )
 
-    def _song(self, opening: str, row: list[int]) -> GeneratedSong:
+    def _song(self, opening: str, row: list[int], max_length: int) -> GeneratedSong:
         written = self._decode(row)
         if self._end_id in row:
             num_tokens = row.index(self._end_id) + 1
             return GeneratedSong((opening + written).strip(), "stop", num_tokens)
-        return GeneratedSong((opening + cut_at_line_end(written)).strip(), "length", len(row))
+        reason: FinishReason = "length" if len(row) >= max_length else "cancelled"
+        return GeneratedSong((opening + cut_at_line_end(written)).strip(), reason, len(row))
 
     def _decode(self, row: list[int]) -> str:
         """Return what was written, up to the end token, without the last character while it is unfinished."""

@@ -17,12 +17,17 @@ from model.errors import GenerationStopped, ModelNotReady, QueueFull
 
 log = logging.getLogger(__name__)
 
+_REMEMBERED = 20
+"""Requests whose time tells how long the next ones will wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class Queued:
     """The request waits; ``position`` 1 is started next. Sent again whenever the position changes."""
 
     position: int
+    wait: float | None = None
+    """Seconds until it is likely started, by how long requests took so far; none before the first has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,16 @@ class Stream:
     """The updates of one request, as an async iterator that ends after ``Finished`` or ``Failed``.
 
     Every update stands for all before it, so a reader that is slow skips some and holds nobody up.
-    Leave it by ``contextlib.aclosing``: closing stops the request between two tokens.
+    Leave it by ``contextlib.aclosing``: closing stops the request between two tokens. ``finish`` stops it as well,
+    but the songs come as they stand.
     """
 
     def __init__(self, request: GenerationRequest, leave: Callable[["Stream"], None]) -> None:
         self.request = request
         self.created = time.perf_counter()
         self.stop = threading.Event()
+        self.keeps_songs = False
+        """Whether what is written is a result when the request is stopped."""
         self._leave = leave
         self._latest: Update | None = None
         self._changed = asyncio.Event()
@@ -93,6 +101,11 @@ class Stream:
         assert update is not None, "deliver() sets the event only with an update"
         self._ended = isinstance(update, Finished | Failed)
         return update
+
+    def finish(self) -> None:
+        """End the songs as they stand: ``Finished`` follows, or ``Failed`` where nothing was written yet."""
+        self.keeps_songs = True
+        self._leave(self)
 
     async def aclose(self) -> None:
         """Stop the request, if it has not ended, and end the iterator."""
@@ -118,6 +131,7 @@ class LyricsService:
         self._waiting: deque[Stream] = deque()
         self._running: Stream | None = None
         self._closing = False
+        self._durations: deque[float] = deque(maxlen=_REMEMBERED)
 
     @classmethod
     def from_checkpoint(cls, source: str | Path, *, max_queue: int) -> Self:
@@ -175,7 +189,7 @@ class LyricsService:
                 raise QueueFull(f"The queue is full ({self._max_queue} waiting): please try again in a minute.")
             stream = Stream(request, self._leave)
             self._waiting.append(stream)
-            stream.deliver(Queued(len(self._waiting)))
+            stream.deliver(Queued(len(self._waiting), self._wait(len(self._waiting))))
             self._changed.notify()
         return stream
 
@@ -203,12 +217,16 @@ class LyricsService:
         with self._changed:
             if stream in self._waiting:
                 self._waiting.remove(stream)
+                stream.deliver(Failed(_cancelled()))
                 self._renumber()
 
     def _renumber(self) -> None:
         """Tell every waiting request its position; on the event loop, with the lock held."""
         for position, stream in enumerate(self._waiting, start=1):
-            stream.deliver(Queued(position))
+            stream.deliver(Queued(position, self._wait(position)))
+
+    def _wait(self, position: int) -> float | None:
+        return None if not self._durations else position * sum(self._durations) / len(self._durations)
 
     def _work(self, loop: asyncio.AbstractEventLoop, loaded: Future[Checkpoint]) -> None:
         """Load the engine and run request after request; the worker thread's main."""
@@ -247,10 +265,16 @@ class LyricsService:
             songs = engine.generate(stream.request, on_progress, stream.stop.is_set)
         except Exception as error:  # noqa: BLE001 - whoever asked is told, and the next one goes on
             return Failed(error)
-        if stream.stop.is_set():
+        if stream.stop.is_set() and not stream.keeps_songs:
             return Failed(_stopped())
         num_tokens = sum(song.num_tokens for song in songs)
-        return Finished(songs, Timings(started - stream.created, time.perf_counter() - started, num_tokens))
+        timings = Timings(started - stream.created, time.perf_counter() - started, num_tokens)
+        self._durations.append(timings.generating)
+        return Finished(songs, timings)
+
+
+def _cancelled() -> GenerationStopped:
+    return GenerationStopped("Stopped before anything was written.")
 
 
 def _stopped() -> GenerationStopped:

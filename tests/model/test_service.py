@@ -139,6 +139,49 @@ async def test_leaving_the_iterator_stops_generation(gated: LyricsService, gated
     assert await asyncio.to_thread(gated_engine.stopped_early.wait, 5)
 
 
+async def test_finishing_early_gives_the_songs_as_they_stand(gated: LyricsService, gated_engine: GatedEngine) -> None:
+    stream = gated.stream(make_request())
+    await until_started(gated_engine)
+    stream.finish()
+    finished = [update async for update in stream][-1]
+    assert isinstance(finished, Finished)
+    assert gated_engine.stopped_early.is_set()
+
+
+async def test_finishing_a_request_that_still_waits_says_that_nothing_was_written(
+    gated: LyricsService, gated_engine: GatedEngine
+) -> None:
+    running = gated.stream(make_request("running"))
+    await until_started(gated_engine)
+    waiting = gated.stream(make_request("waiting"))
+    waiting.finish()
+    failed = [update async for update in waiting][-1]
+    assert isinstance(failed, Failed)
+    assert "before anything was written" in str(failed.error)
+    gated_engine.gate.set()
+    assert isinstance([update async for update in running][-1], Finished)
+    assert gated_engine.prompts == ["running"]
+
+
+async def test_the_wait_is_told_by_the_time_that_requests_took(gated: LyricsService, gated_engine: GatedEngine) -> None:
+    first = asyncio.create_task(follow(gated, make_request("first")))
+    await until_started(gated_engine)
+    await asyncio.sleep(0.1)
+    gated_engine.gate.set()
+    await first
+    gated_engine.gate.clear()
+    gated_engine.started.clear()
+    running = gated.stream(make_request("running"))
+    await until_started(gated_engine)
+    gated.stream(make_request("second"))
+    queued = await anext(gated.stream(make_request("third")))
+    assert isinstance(queued, Queued)
+    assert queued.position == 2
+    assert queued.wait is not None
+    assert queued.wait >= 0.2
+    await running.aclose()
+
+
 async def test_a_stream_that_is_closed_before_it_is_read_frees_its_place(
     gated: LyricsService, gated_engine: GatedEngine
 ) -> None:
