@@ -16,9 +16,6 @@ Action = Literal["turn", "again", "continue", "variations", "share", "export"]
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
-Style = Literal["night", "paper", "typewriter"]
-"""How a card looks."""
-
 
 def _songs(interaction: discord.Interaction[Any]) -> "Songs":
     songs: Songs = interaction.client.songs

@@ -8,13 +8,12 @@ from discord.ui import View
 
 from bot.features.lyrics.buttons import Action, CopyButton
 from bot.features.lyrics.message import songs_message
+from bot.features.lyrics.sharing import Sharing, SongsGone, finished_request
 from bot.features.lyrics.wish import Wish
 from bot.features.lyrics.writer import Writer
 from bot.store import Store, StoredRequest
 from model import LyricsError
 from model.song import format_prompt
-
-GONE = "These songs are no longer kept: ask for new ones with `/lyrics`."
 
 _FILE_NAME = 40
 """Characters of a file's name at most."""
@@ -26,6 +25,7 @@ class Songs:
     def __init__(self, store: Store, writer: Writer) -> None:
         self.store = store
         self.writer = writer
+        self.sharing = Sharing(store)
 
     async def press(
         self, interaction: discord.Interaction[Any], action: Action, request_id: int, number: int, part: int
@@ -35,7 +35,7 @@ class Songs:
         Raises:
             LyricsError: Where the song is no longer kept, or the action says no.
         """
-        request = await self._finished(request_id)
+        request = await finished_request(self.store, request_id)
         number = min(max(number, 0), len(request.songs) - 1)
         if request.user_id != interaction.user.id:
             await _offer_copy(interaction, request, number)
@@ -49,6 +49,8 @@ class Songs:
                 await self._write(interaction, Wish.variation(self._checkpoint, request))
             case "continue":
                 await self._write(interaction, Wish.continuation(self._checkpoint, request, number))
+            case "share":
+                await self.sharing.choose(interaction, request, number)
             case "export":
                 file = _text_file(request, number)
                 await interaction.response.send_message(file=file, ephemeral=True)
@@ -59,7 +61,7 @@ class Songs:
             request_id, user_id=interaction.user.id, created_at=interaction.created_at
         )
         if copied is None:
-            raise LyricsError(GONE)
+            raise SongsGone
         await interaction.response.edit_message(content=None, **songs_message(copied, number))
 
     async def stop(self, interaction: discord.Interaction[Any], request_id: int) -> None:
@@ -69,7 +71,7 @@ class Songs:
         """
         request = await self.store.request(request_id)
         if request is None:
-            raise LyricsError(GONE)
+            raise SongsGone
         if request.user_id != interaction.user.id:
             raise LyricsError("This song is being written for another member: only they can stop it.")
         if self.writer.stop(request_id):
@@ -82,12 +84,6 @@ class Songs:
     @property
     def _checkpoint(self) -> Any:
         return self.writer.service.checkpoint
-
-    async def _finished(self, request_id: int) -> StoredRequest:
-        request = await self.store.request(request_id)
-        if request is None or not request.songs:
-            raise LyricsError(GONE)
-        return request
 
     async def _write(self, interaction: discord.Interaction[Any], wish: Wish) -> None:
         # What comes of a private song is private too.
