@@ -30,7 +30,7 @@ from train.config import SCRATCH_ONLY, FitConfig
 from train.data import Split, split_songs
 from train.evaluation import Evaluator
 from train.loop import Material, Trained, train
-from train.partial import PartialRun, explain_full_disk
+from train.partial import PartialRun, ResumeError, explain_full_disk
 from train.processes import Processes
 from train.progress import ProgressEvent, Report, reporting
 from train.reading import Reading, read_songs
@@ -60,6 +60,10 @@ def fit(config: FitConfig, current: Path) -> None:
         LyricsError: Whatever else stops the training, see ``train.loop.train``.
     """
     processes = Processes.join()
+    if config.output.exists():
+        if processes.is_first:
+            _end(config, current)
+        return
     set_seed(config.seed)
     reading = read_songs(config)
     split = split_songs(reading, config.validation_fraction, config.seed)
@@ -112,9 +116,22 @@ def _finish(
         _write_metadata(partial.finished, metadata.model_copy(update={"evaluation": evaluation}))
     sample = _sample(partial.finished)  # A checkpoint that cannot write a song never appears.
     partial.finished.rename(config.output)
-    partial.remove()
-    point_current(config.output, current)
+    _publish(config, current, partial)
     return sample
+
+
+def _end(config: FitConfig, current: Path) -> None:
+    """Do what was left of a run that was killed when its output stood already."""
+    partial = PartialRun(config.output)
+    if not config.resume:
+        raise ResumeError(f"{config.output} is there, but its run was killed before its end: add --resume to end it.")
+    _publish(config, current, partial)
+
+
+def _publish(config: FitConfig, current: Path, partial: PartialRun) -> None:
+    point_current(config.output, current)
+    partial.remove()
+    log.info("%s is finished, and %s points at it", config.output, current)
 
 
 def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> None:

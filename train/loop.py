@@ -14,6 +14,7 @@ from model.errors import LyricsError
 from train.batching import DrawnSongs, HeaderDropper, Share, StepSampler, pack, pad
 from train.config import FitConfig, Precision
 from train.lora import add_adapters, merge_adapters
+from train.optimizer import MuonWithAdamW
 from train.partial import PartialRun
 from train.processes import Processes
 from train.progress import Follow, Report
@@ -126,15 +127,24 @@ def _trainer(
     # teaches worse than a mixed one (benchmarks/README.md).
     packed = config.batching == "pack" or (config.batching == "auto" and count > config.batch_size)
     capacity = model.config.max_position_embeddings
+    arguments = training_arguments(config, partial, count)
     return LyricsTrainer(
         model,
-        training_arguments(config, partial, count),
+        arguments,
         songs=DrawnSongs(material.songs, HeaderDropper(material.tokenizer), config.seed),
         validation=material.validation,
         sampler=StepSampler(lengths, count, share, seed=config.seed, grouped=not packed),
         collate=functools.partial(pack, capacity=capacity) if packed else pad,
         partial=partial,
+        optimizer=_optimizer(config, model, arguments),
     )
+
+
+def _optimizer(config: FitConfig, model: PreTrainedModel, arguments: TrainingArguments) -> torch.optim.Optimizer | None:
+    """Return the optimizer that was asked for; none is the Trainer's own, AdamW."""
+    if config.optimizer == "adamw":
+        return None
+    return MuonWithAdamW(model, lr=arguments.learning_rate, weight_decay=arguments.weight_decay)
 
 
 def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> None:
@@ -169,6 +179,7 @@ def training_arguments(config: FitConfig, partial: PartialRun, songs_in_step: in
         max_grad_norm=config.max_grad_norm,
         fp16=precision == "fp16",
         bf16=precision == "bf16",
+        torch_compile=config.compile,
         activation_checkpointing=config.activation_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False} if config.activation_checkpointing else None,
         use_cpu=not torch.cuda.is_available(),

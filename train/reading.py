@@ -122,7 +122,7 @@ def _key(sources: list[Source], config: DataConfig, notes: Notes) -> str:
             contents.append([source.label, source.kind, source.named, source.fingerprint()])
         except UnreadableError as error:
             notes.fail(source.label, None, str(error))
-    options = config.model_dump(include={"unit", *(f"{name}_column" for name in ("text", *HEADER_FIELDS))})
+    options = config.model_dump(include={"unit", "where", *(f"{name}_column" for name in ("text", *HEADER_FIELDS))})
     skipped = [str(problem) for problem in notes.skipped]
     return hashlib.sha256(json.dumps([_FORMAT, contents, options, skipped]).encode()).hexdigest()[:32]
 
