@@ -13,7 +13,6 @@ from transformers import (
     GenerationConfig,
     GPT2Config,
     GPT2LMHeadModel,
-    GPT2Tokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     set_seed,
@@ -36,6 +35,7 @@ from train.progress import ProgressEvent, Report, reporting
 from train.reading import Reading, read_songs
 from train.report import REPORT_FILE, write_report
 from train.tokens import find_long_lines, tokenize
+from train.vocabulary import learn_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -151,11 +151,8 @@ def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> N
 
 
 def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return a GPT-2 with random weights and a byte-level BPE tokenizer learnt from the training songs."""
-    texts = (song.lyric for song in split.train)
-    tokenizer = GPT2Tokenizer().train_new_from_iterator(
-        texts, vocab_size=config.vocab_size - 1, length=len(split.train), show_progress=False
-    )
+    """Return a GPT-2 with random weights and a tokenizer learnt from the training songs."""
+    tokenizer = learn_tokenizer((song.lyric for song in split.train), config.vocab_size - 2)
     model = GPT2LMHeadModel(
         GPT2Config(
             vocab_size=len(tokenizer),
