@@ -41,6 +41,9 @@ class DataConfig(BaseModel):
     where: tuple[str, ...] = Field(
         (), description="Learn only the rows of tables that meet this, say 'language=en' or 'views>=1000'; repeatable"
     )
+    min_rhyme: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="Learn only songs of whose lines at least this share rhyme"
+    )
     workers: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Processes that tokenize; the default is one, and one a core over 5,000 samples"
     )
@@ -111,6 +114,9 @@ class FitConfig(DataConfig):
         0.0, description="The same as a share of all steps; give one of the two"
     )
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="AdamW's weight decay")
+    z_loss: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Weight of a term that keeps logits near log probabilities, so that the penalty is milder"
+    )
     max_grad_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="Clip gradients to this norm; 0 never clips")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Dropout while training")
     precision: Precision = Field(

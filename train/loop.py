@@ -14,6 +14,7 @@ from model.errors import LyricsError
 from train.batching import DrawnSongs, HeaderDropper, Share, StepSampler, pack, pad
 from train.config import FitConfig, Precision
 from train.lora import add_adapters, merge_adapters
+from train.loss import z_loss
 from train.optimizer import MuonWithAdamW
 from train.partial import PartialRun
 from train.processes import Processes
@@ -96,6 +97,8 @@ def train(
     transformers_logging.disable_progress_bar()  # There is one bar, and it is ours.
     transformers_logging.set_verbosity_error()  # What it says of a run is said better here, and of padding wrongly.
     model = material.model
+    if config.z_loss:
+        model.loss_function = functools.partial(z_loss, weight=config.z_loss)
     if config.lora_rank:
         model = add_adapters(model, rank=config.lora_rank, alpha=config.lora_alpha, new_tokens=material.new_tokens)
     trainer = _trainer(config, model, material, partial, processes)
