@@ -196,7 +196,7 @@ class _Collector:
         except (OSError, pa.ArrowException) as error:
             note(source.label, None, f"breaks off ({error}): copy it again")
         if unrhymed:
-            self._notes.skip(source.label, None, f"{unrhymed:,} songs that rhyme less than --min-rhyme asks for")
+            self._notes.skip(source.label, None, f"--min-rhyme leaves out {unrhymed:,}")
         self.reports[-1] = SourceReport(source.label, how, len(self.lines) - known)
 
     def duplicate(self, of: int, song: int) -> Duplicate:

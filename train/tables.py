@@ -144,7 +144,7 @@ def _choose(rows: Iterable[Row], conditions: Sequence[Condition], label: str, no
         else:
             left_out += 1
     if left_out:
-        notes.skip(label, None, f"{left_out:,} rows that --where leaves out")
+        notes.skip(label, None, f"--where leaves out {left_out:,} rows")
 
 
 def _songs(rows: Iterable[Row], columns: Columns, label: str, notes: Notes) -> Iterator[Found]:

@@ -58,7 +58,7 @@ FOUR = rows(
 def test_rows_that_do_not_meet_every_condition_are_left_out_and_counted(read: Read) -> None:
     reading = read("songs.jsonl", FOUR, where=("language=en", "views>5"))
     assert [song.lyric for song in reading.songs] == ["four five six", "seven eight nine"]
-    assert [str(problem).partition(": ")[2] for problem in reading.problems] == ["2 rows that --where leaves out"]
+    assert [str(problem).partition(": ")[2] for problem in reading.problems] == ["--where leaves out 2 rows"]
 
 
 def test_other_conditions_are_other_songs_in_the_cache(read: Read) -> None:
