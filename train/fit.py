@@ -13,7 +13,6 @@ from transformers import (
     GenerationConfig,
     GPT2Config,
     GPT2LMHeadModel,
-    GPT2Tokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     set_seed,
@@ -30,12 +29,13 @@ from train.config import SCRATCH_ONLY, FitConfig
 from train.data import Split, split_songs
 from train.evaluation import Evaluator
 from train.loop import Material, Trained, train
-from train.partial import PartialRun, explain_full_disk
+from train.partial import PartialRun, ResumeError, explain_full_disk
 from train.processes import Processes
 from train.progress import ProgressEvent, Report, reporting
 from train.reading import Reading, read_songs
 from train.report import REPORT_FILE, write_report
 from train.tokens import find_long_lines, tokenize
+from train.vocabulary import learn_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,10 @@ def fit(config: FitConfig, current: Path) -> None:
         LyricsError: Whatever else stops the training, see ``train.loop.train``.
     """
     processes = Processes.join()
+    if config.output.exists():
+        if processes.is_first:
+            _end(config, current)
+        return
     set_seed(config.seed)
     reading = read_songs(config)
     split = split_songs(reading, config.validation_fraction, config.seed)
@@ -112,9 +116,22 @@ def _finish(
         _write_metadata(partial.finished, metadata.model_copy(update={"evaluation": evaluation}))
     sample = _sample(partial.finished)  # A checkpoint that cannot write a song never appears.
     partial.finished.rename(config.output)
-    partial.remove()
-    point_current(config.output, current)
+    _publish(config, current, partial)
     return sample
+
+
+def _end(config: FitConfig, current: Path) -> None:
+    """Do what was left of a run that was killed when its output stood already."""
+    partial = PartialRun(config.output)
+    if not config.resume:
+        raise ResumeError(f"{config.output} is there, but its run was killed before its end: add --resume to end it.")
+    _publish(config, current, partial)
+
+
+def _publish(config: FitConfig, current: Path, partial: PartialRun) -> None:
+    point_current(config.output, current)
+    partial.remove()
+    log.info("%s is finished, and %s points at it", config.output, current)
 
 
 def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> None:
@@ -134,11 +151,8 @@ def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> N
 
 
 def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return a GPT-2 with random weights and a byte-level BPE tokenizer learnt from the training songs."""
-    texts = (song.lyric for song in split.train)
-    tokenizer = GPT2Tokenizer().train_new_from_iterator(
-        texts, vocab_size=config.vocab_size - 1, length=len(split.train), show_progress=False
-    )
+    """Return a GPT-2 with random weights and a tokenizer learnt from the training songs."""
+    tokenizer = learn_tokenizer((song.lyric for song in split.train), config.vocab_size - 2)
     model = GPT2LMHeadModel(
         GPT2Config(
             vocab_size=len(tokenizer),

@@ -199,6 +199,39 @@ def test_nothing_to_resume_says_so_and_leaves_nothing(songs: Path, tiny_checkpoi
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_that_is_killed_before_it_can_tell_of_its_output_is_ended_by_resume(
+    unfinished: FitConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    resumed = unfinished.model_copy(update={"resume": True})
+    with monkeypatch.context() as patch:
+        patch.setattr("train.fit.point_current", kill)
+        with pytest.raises(KeyboardInterrupt):
+            fit(resumed, tmp_path / "current")
+    assert unfinished.output.exists()
+    again = FitConfig.model_validate(unfinished.model_dump())
+    with pytest.raises(ResumeError, match="killed before its end: add --resume"):
+        fit(again, tmp_path / "current")
+    fit(FitConfig.model_validate(resumed.model_dump()), tmp_path / "current")
+    assert Checkpoint.open(tmp_path / "current").path == unfinished.output
+    assert not PartialRun(unfinished.output).folder.exists()
+
+
+def test_two_runs_do_not_write_to_one_output(unfinished: FitConfig, tmp_path: Path) -> None:
+    first = PartialRun(unfinished.output)
+    record = (first.folder / "run.json").read_bytes()
+    first.begin(unfinished, "", num_parameters=1)
+    (first.folder / "run.json").write_bytes(record)
+    with pytest.raises(ResumeError, match="Another run is writing to"):
+        fit(unfinished.model_copy(update={"resume": True}), tmp_path / "current")
+    assert first.checkpoints()
+    first.tidy()
+    fit(unfinished.model_copy(update={"resume": True}), tmp_path / "current")
+    assert unfinished.output.exists()
+
+
 def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays_whole(
     songs: Path, tiny_checkpoint: Path, whole: Path, tmp_path: Path
 ) -> None:
