@@ -1,10 +1,14 @@
 """``/lyrics`` and *Continue as lyrics*: songs from a prompt."""
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 import discord
 from discord import app_commands
-from discord.app_commands import Range
+from discord.app_commands import Choice, Range
 from discord.ext import commands
 
+from bot.features.lyrics.suggestions import suggest
 from bot.features.lyrics.wish import Wish, check_prompt
 from bot.features.lyrics.writer import Writer
 from bot.store import Store
@@ -18,6 +22,16 @@ MAX_HEADER_VALUE = 100
 HeaderValue = Range[str, 1, MAX_HEADER_VALUE]
 
 
+def suggesting(field: str) -> Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[Choice[str]]]]:
+    """Return what discord.py asks while a member types a header field."""
+
+    async def autocomplete(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
+        checkpoint = interaction.client.service.checkpoint
+        return [Choice(name=shown, value=sent) for shown, sent in suggest(checkpoint, field, typed)]
+
+    return autocomplete
+
+
 class Lyrics(commands.Cog):
     """Turns a member's prompt, or any message, into songs."""
 
@@ -29,6 +43,7 @@ class Lyrics(commands.Cog):
         self.menu = app_commands.ContextMenu(name="Continue as lyrics", callback=self.continue_as_lyrics)
 
     @app_commands.command()
+    @app_commands.autocomplete(genre=suggesting("genre"), mood=suggesting("mood"), theme=suggesting("theme"))
     @app_commands.describe(
         prompt="The opening words of the song",
         title="What the song is called",
