@@ -18,11 +18,13 @@ _EXCERPT = 90
 # The places where a backslash keeps markup, a mention, an address, an invite or a masked link from coming alive.
 # discord.py's escape_markdown leaves some of these, and everything inside of a masked link.
 _LIVE = re.compile(
-    r"[\\*_~`|<]|@(?=everyone|here)|(?<=\])\(|(?<=:)/(?=/)|(?<=discord)\.(?=gg|com)|(?<=discordapp)\.(?=com)"
-    r"|(?<=\d)\.(?=\s)",
-    re.IGNORECASE,
+    r"[\\*_~`|<#]|@(?=everyone|here)|(?<=\])\(|(?<=:)/(?=/)|(?<=discord)\.(?=gg|com)|(?<=discordapp)\.(?=com)"
+    r"|(?<=\d)[.)](?=\s|$)",
+    re.IGNORECASE | re.MULTILINE,
 )
-_LINE_START = re.compile(r"^(\s*)([#>-])", re.MULTILINE)
+_LINE_START = re.compile(r"^(\s*)([>+=-])", re.MULTILINE)
+
+_LINE_BREAK = re.compile(r"\r\n|[\r\u2028\u2029]")
 
 # Control characters and halves of surrogate pairs, which Discord or SQLite would refuse.
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -66,7 +68,7 @@ def plain(text: str) -> str:
 
 def sendable(text: str) -> str:
     """Return text that Discord and SQLite take: its line breaks in one spelling, and no control characters."""
-    return _UNSENDABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _UNSENDABLE.sub("", _LINE_BREAK.sub("\n", text))
 
 
 def _title(request: StoredRequest) -> str:

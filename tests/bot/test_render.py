@@ -188,3 +188,35 @@ async def test_the_longest_title_fits_however_much_is_escaped(scripted_world: Wo
     song = await scripted_world.lyrics(title="*" * 100, genre="*" * 100)
     assert len(embed(song).title or "") <= 256
     assert embed(song).fields[0].value == r"\*" * 100
+
+
+async def test_a_song_of_4000_characters_is_one_message_with_all_of_its_stanzas(
+    scripted_world: World, engine: ScriptedEngine
+) -> None:
+    stanza = "\n".join(["It's a long way down, but we don't mind"] * 4)
+    engine.written = "".join(f"\n\n[Verse {number}]\n{stanza}" for number in range(1, 25))
+    engine.written = engine.written[: 4000 - len("two lanterns")].rpartition("\n")[0]
+    song = await scripted_world.lyrics()
+    assert "part" not in footer(song)
+    assert lyric(song).count("It's a long way down") == engine.written.count("It's a long way down")
+    assert lyric(song).count("\n\n**[Verse") == engine.written.count("[Verse")
+
+
+async def test_a_longer_song_is_split_after_a_stanza(scripted_world: World, engine: ScriptedEngine) -> None:
+    stanza = "\n".join(["It's a long way down, but we don't mind"] * 4)
+    engine.written = "".join(f"\n\n[Verse {number}]\n{stanza}" for number in range(1, 49))
+    song = await scripted_world.lyrics()
+    assert footer(song).startswith("1/2 · part 1 of 3 ·")
+    assert lyric(song).endswith(stanza)
+    await scripted_world.mira.click(response(song), label="▶")
+    assert footer(song).startswith("1/2 · part 2 of 3 ·")
+    assert lyric(song).startswith("**[Verse ")
+    for place in ("1/2 · part 3 of 3", "2/2 · part 1 of 3", "2/2 · part 2 of 3"):
+        await scripted_world.mira.click(response(song), label="▶")
+        assert footer(song).startswith(place)
+    await scripted_world.mira.click(response(song), label="◀")
+    await scripted_world.mira.click(response(song), label="◀")
+    assert footer(song).startswith("1/2 · part 3 of 3")
+    exported = await scripted_world.mira.click(response(song), label="Export")
+    (file,) = response(exported).attachments
+    assert (await file.read()).decode() == f"[Verse 1]\ntwo lanterns{engine.written}\n".removeprefix("[Verse 1]\n")

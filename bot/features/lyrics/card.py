@@ -98,7 +98,7 @@ def draw_card(card: Card, style: Style) -> bytes:
     for number, column in enumerate(columns):
         _draw_column(draw, column, (_MARGIN + number * step, top), words, look)
     signature = Typeface(look.font, 28)
-    signature.draw(draw, _MARGIN, image.height - _MARGIN + 24, _drawable(card.signature), look.muted)
+    signature.draw(draw, _MARGIN, image.height - _MARGIN + 24, " ".join(_drawable(card.signature).split()), look.muted)
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()

@@ -52,7 +52,7 @@ class Songs:
             case "share":
                 await self.sharing.choose(interaction, request, number)
             case "export":
-                file = _text_file(request, number)
+                file = text_file(request, number)
                 await interaction.response.send_message(file=file, ephemeral=True)
 
     async def copy(self, interaction: discord.Interaction[Any], request_id: int, number: int) -> None:
@@ -102,7 +102,7 @@ async def _offer_copy(interaction: discord.Interaction[Any], request: StoredRequ
     )
 
 
-def _text_file(request: StoredRequest, number: int) -> discord.File:
+def text_file(request: StoredRequest, number: int) -> discord.File:
     """Return a song as a file that training reads as it is."""
     name = (request.header.title or request.prompt).casefold()
     words = "".join(character if character.isalnum() else " " for character in name).split()

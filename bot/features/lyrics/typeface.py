@@ -8,7 +8,7 @@ from itertools import count, groupby
 
 from fontTools.ttLib import TTFont
 from PIL import ImageDraw
-from PIL.ImageFont import FreeTypeFont, truetype
+from PIL.ImageFont import FreeTypeFont, Layout, truetype
 
 SANS = "font_source_sans_pro/SourceSansPro-Regular.ttf"
 SANS_BOLD = "font_source_sans_pro/SourceSansPro-Bold.ttf"
@@ -69,7 +69,8 @@ def _path(name: str) -> str:
 
 @cache
 def _font(name: str, size: int) -> FreeTypeFont:
-    return truetype(_path(name), size)
+    # The other engine is not on every machine, and fails on some texts.
+    return truetype(_path(name), size, layout_engine=Layout.BASIC)
 
 
 @cache

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ from bot.features.lyrics.live import Live
 from bot.features.lyrics.message import left_out_notice, songs_message, writing_message
 from bot.features.lyrics.reply import Reply
 from bot.features.lyrics.wish import Wish
+from bot.render import sendable
 from bot.store import Store, StoredRequest
 from bot.tree import describe
 from model import (
@@ -116,8 +118,9 @@ class Writer:
                     match update:
                         case Queued() | Progress():
                             live.show(update)
-                        case Finished():
-                            return update
+                        case Finished(songs):
+                            clean = tuple(replace(song, lyric=sendable(song.lyric)) for song in songs)
+                            return replace(update, songs=clean)
                         case Failed(PromptTooLong()) if wish.opening is not None:
                             raise SongFull("This song fills what the model can take in, so it cannot go on.")
                         case Failed(error):
