@@ -124,7 +124,7 @@ def check_limits(embed: discord.Embed, view: View) -> None:
     assert len(embed.title or "") <= 256
     assert len(embed.description or "") <= 4096
     assert len(embed.footer.text or "") <= 2048
-    assert all(len(str(field.value)) <= 1024 for field in embed.fields)
+    assert len(embed.author.name or "") <= 256
     rows: list[Any] = view.to_components()
     assert len(rows) <= 5
     assert all(len(row["components"]) <= 5 for row in rows)

@@ -3,6 +3,7 @@
 They are embeds, as one holds 4,096 characters; a message of Components V2 holds 4,000 in all, which a song fills.
 """
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 import discord
@@ -11,7 +12,7 @@ from discord.ui import View
 from bot.features.lyrics.buttons import Action, SongButton, StopButton
 from bot.features.lyrics.text import song_parts, whole_words
 from bot.features.lyrics.wish import Wish
-from bot.render import COLOUR, MAX_TITLE, cut, plain
+from bot.render import COLOUR, MAX_AUTHOR, MAX_TITLE, cut, plain
 from bot.store import StoredRequest
 from model import Header, Progress, Queued, SamplingParams
 
@@ -44,10 +45,9 @@ def songs_message(request: StoredRequest, number: int, part: int = 0) -> Message
     place = [f"{number + 1}/{len(request.songs)}"]
     if len(parts) > 1:
         place.append(f"part {part + 1} of {len(parts)}")
-    embed = _embed(request.header, parts[part])
+    stopped = ["Stopped early"] if song.finish_reason == "cancelled" else []
+    embed = _embed(request.header, parts[part], above=stopped)
     embed.set_footer(text=" · ".join([*place, _parameters(request.sampling)]))
-    if song.finish_reason == "cancelled":
-        embed.set_author(name="Stopped: this is what there was")
     return Message(embed=embed, view=_song_view(request, number, part, len(parts)))
 
 
@@ -62,8 +62,7 @@ def writing_message(request_id: int, wish: Wish, update: Queued | Progress) -> M
             # Of a song that is longer than a message, the end is what is being written.
             *_, end = song_parts(whole_words(lyrics[0], opening), wish.request.prompt)
             embed = _embed(wish.request.header, end)
-            others = f" · song 1 of {len(lyrics)}, the others come with it" if len(lyrics) > 1 else ""
-            footer = f"Writing…{others}"
+            footer = f"Writing {len(lyrics)} songs at once, of which this is the first…" if lyrics[1:] else "Writing…"
     view = View(timeout=None)
     view.add_item(StopButton(request_id))
     return Message(embed=embed.set_footer(text=footer), view=view)
@@ -74,12 +73,14 @@ def left_out_notice(names: tuple[str, ...]) -> str | None:
     return f"-# This model was not trained with {' or '.join(names)}, so that was left out." if names else None
 
 
-def _embed(header: Header, description: str) -> discord.Embed:
+def _embed(header: Header, description: str, above: Iterable[str] = ()) -> discord.Embed:
+    """Return an embed with the song as its body; in small letters ``above`` it, and the genre, mood and theme."""
     title = header.title and cut(plain(header.title), MAX_TITLE)
     embed = discord.Embed(title=title, description=description, colour=COLOUR)
-    for name, value in header.items():
-        if name != "title":
-            embed.add_field(name=name.capitalize(), value=plain(value))
+    small = [*above, *(value for name, value in header.items() if name != "title")]
+    if small:
+        # Discord reads no markup here, so nothing is escaped.
+        embed.set_author(name=cut(" · ".join(small), MAX_AUTHOR))
     return embed
 
 
