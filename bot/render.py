@@ -11,7 +11,6 @@ COLOUR = discord.Colour(0x7C5CFF)
 
 MAX_DESCRIPTION = 4096
 MAX_TITLE = 256
-MAX_AUTHOR = 256
 """Discord's limits, in characters."""
 
 _EXCERPT = 90

@@ -29,7 +29,7 @@ async def test_again_keeps_the_wish_and_draws_a_new_seed(trained_world: World) -
     assert seed(again) != "7"
     assert lyric(again).startswith("**[Verse 1]**\n**two lanterns**")
     assert lyric(again) != first
-    assert embed(again).author.name == "country"
+    assert footer(again).startswith("1/3 · country · temperature 0.7")
     assert footer(again).rpartition("seed")[0] == footer(song).rpartition("seed")[0]
     assert len(trained_world.public()) == 2
 

@@ -3,7 +3,6 @@
 They are embeds, as one holds 4,096 characters; a message of Components V2 holds 4,000 in all, which a song fills.
 """
 
-from collections.abc import Iterable
 from typing import TypedDict
 
 import discord
@@ -12,7 +11,7 @@ from discord.ui import View
 from bot.features.lyrics.buttons import Action, SongButton, StopButton
 from bot.features.lyrics.text import song_parts, whole_words
 from bot.features.lyrics.wish import Wish
-from bot.render import COLOUR, MAX_AUTHOR, MAX_TITLE, cut, plain
+from bot.render import COLOUR, MAX_TITLE, cut, plain
 from bot.store import StoredRequest
 from model import Header, Progress, Queued, SamplingParams
 
@@ -45,9 +44,11 @@ def songs_message(request: StoredRequest, number: int, part: int = 0) -> Message
     place = [f"{number + 1}/{len(request.songs)}"]
     if len(parts) > 1:
         place.append(f"part {part + 1} of {len(parts)}")
-    stopped = ["Stopped early"] if song.finish_reason == "cancelled" else []
-    embed = _embed(request.header, parts[part], above=stopped)
-    embed.set_footer(text=" · ".join([*place, _parameters(request.sampling)]))
+    embed = _embed(request.header, parts[part])
+    known = [value for name, value in request.header.items() if name != "title"]
+    embed.set_footer(text=" · ".join([*place, *known, _parameters(request.sampling)]))  # It reads no markup.
+    if song.finish_reason == "cancelled":
+        embed.set_author(name="Stopped early")
     return Message(embed=embed, view=_song_view(request, number, part, len(parts)))
 
 
@@ -73,15 +74,9 @@ def left_out_notice(names: tuple[str, ...]) -> str | None:
     return f"-# This model was not trained with {' or '.join(names)}, so that was left out." if names else None
 
 
-def _embed(header: Header, description: str, above: Iterable[str] = ()) -> discord.Embed:
-    """Return an embed with the song as its body; in small letters ``above`` it, and the genre, mood and theme."""
+def _embed(header: Header, description: str) -> discord.Embed:
     title = header.title and cut(plain(header.title), MAX_TITLE)
-    embed = discord.Embed(title=title, description=description, colour=COLOUR)
-    small = [*above, *(value for name, value in header.items() if name != "title")]
-    if small:
-        # Discord reads no markup here, so nothing is escaped.
-        embed.set_author(name=cut(" · ".join(small), MAX_AUTHOR))
-    return embed
+    return discord.Embed(title=title, description=description, colour=COLOUR)
 
 
 def _place(queued: Queued) -> str:
