@@ -16,6 +16,9 @@ from train.report import describe_copy, render_table
 
 log = logging.getLogger(__name__)
 
+_CHOICES = {"unit", "where", "min_rhyme"}
+"""Settings that decide which songs there are."""
+
 
 def evaluate(config: EvaluateConfig) -> None:
     """Print what is measured of one checkpoint.
@@ -57,8 +60,8 @@ def _split(config: EvaluateConfig | CompareConfig, checkpoint: Checkpoint) -> Sp
     trained = checkpoint.metadata.training if checkpoint.metadata else {}
     asked = config.model_dump(include={"validation_fraction", "seed"}, exclude_none=True)
     settings = defaults | trained | asked
-    unit = config.unit if "unit" in config.model_fields_set else settings["unit"]
-    reading = read_songs(config.model_copy(update={"unit": unit}))
+    chosen = {name: settings[name] for name in _CHOICES - config.model_fields_set}
+    reading = read_songs(config.model_copy(update=chosen))
     return split_songs(reading, settings["validation_fraction"], settings["seed"])
 
 
