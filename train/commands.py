@@ -7,7 +7,7 @@ from dataclasses import asdict
 from transformers.utils import logging as transformers_logging
 
 from model.checkpoint import Checkpoint
-from train.config import FitConfig
+from train.config import DataConfig, FitConfig
 from train.data import Split, split_songs
 from train.evaluation import Evaluation, Evaluator
 from train.evaluation_config import CompareConfig, EvaluateConfig
@@ -58,10 +58,10 @@ def _split(config: EvaluateConfig | CompareConfig, checkpoint: Checkpoint) -> Sp
     """Hold out the songs that were held out when the checkpoint was trained, unless the settings say otherwise."""
     defaults = {name: field.default for name, field in FitConfig.model_fields.items()}
     trained = checkpoint.metadata.training if checkpoint.metadata else {}
-    asked = config.model_dump(include={"validation_fraction", "seed"}, exclude_none=True)
-    settings = defaults | trained | asked
+    settings = defaults | trained | config.model_dump(include={"validation_fraction", "seed"}, exclude_none=True)
     chosen = {name: settings[name] for name in _CHOICES - config.model_fields_set}
-    reading = read_songs(config.model_copy(update=chosen))
+    asked = config.model_dump(include=set(DataConfig.model_fields))
+    reading = read_songs(DataConfig.model_validate(asked | chosen))
     return split_songs(reading, settings["validation_fraction"], settings["seed"])
 
 
