@@ -24,6 +24,9 @@ class Config(BaseSettings):
     max_queue: Annotated[int, Field(ge=1, le=1000)] = Field(
         50, description="How many requests may wait; more are refused"
     )
+    max_per_member: Annotated[int, Field(ge=1, le=100)] = Field(
+        2, description="How many requests of one member may run and wait; more are refused"
+    )
     shutdown_grace: Annotated[float, Field(ge=0, le=600)] = Field(
         20.0, description="Seconds that a running song has to end when the bot is stopped"
     )

@@ -254,6 +254,7 @@ def _metadata(config: FitConfig, split: Split) -> Metadata:
         training=settings | {"data": ", ".join(Path(name).name for name in config.data), "songs": len(split.train)},
         evaluation={},
         header_fields=split.header_fields,
+        header_values=split.header_values,
         opening_tag=split.opening_tag,
         created=datetime.now(UTC),
     )

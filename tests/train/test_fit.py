@@ -56,6 +56,7 @@ def test_the_metadata_says_how_it_was_made(trained: Path) -> None:
     assert metadata is not None
     assert metadata.base == "scratch"
     assert metadata.header_fields == ("title", "mood")
+    assert list(metadata.header_values) == ["mood"]
     assert metadata.training["epochs"] == 2
     assert metadata.training["songs"] == 23
     assert 0 < metadata.evaluation["eval_loss"] < 10
