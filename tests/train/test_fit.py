@@ -1,5 +1,4 @@
 import json
-import random
 from pathlib import Path
 
 import pytest
@@ -7,8 +6,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM
 
 from model import Checkpoint, CheckpointError, Finished, Header, LyricsService
-from model.song import BOS_TOKEN, EOS_TOKEN, Song
-from tests.conftest import VERSES, make_request, save_tiny_checkpoint
+from model.song import BOS_TOKEN, EOS_TOKEN
+from tests.conftest import make_request, save_tiny_checkpoint
+from tests.train.conftest import write_shuffled_songs
 from train.__main__ import main
 from train.config import FitConfig
 from train.fit import fit
@@ -19,16 +19,7 @@ TINY = {"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 64, "vocab_size"
 
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("data") / "songs.txt"
-    # Of the same lines, but shuffled: two songs with the same words in the same order would be near duplicates.
-    lines = [line for verse in VERSES for line in verse.splitlines()]
-    rng = random.Random(1)  # noqa: S311
-    songs = [
-        Song(Header(title=f"Song {n}", mood="calm"), "\n".join(" ".join(rng.sample(line.split(), 4)) for line in lines))
-        for n in range(24)
-    ]
-    file.write_text("\n".join(map(str, songs)), encoding="utf-8")
-    return file
+    return write_shuffled_songs(tmp_path_factory.mktemp("data") / "songs.txt", count=24)
 
 
 @pytest.fixture(scope="module")
