@@ -11,7 +11,9 @@ from bot.sync import sync_if_changed
 from bot.tree import LyricsTree
 from model import LyricsService
 
-PERMISSIONS = discord.Permissions(view_channel=True, send_messages=True, embed_links=True)
+PERMISSIONS = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, embed_links=True
+)
 
 
 class LyricsBot(commands.Bot):
