@@ -11,7 +11,8 @@ from discord.ui import View
 from bot.features.lyrics.buttons import Action, SongButton, StopButton
 from bot.features.lyrics.text import song_parts, whole_words
 from bot.features.lyrics.wish import Wish
-from bot.render import COLOUR, MAX_TITLE, cut, plain
+from bot.markup import MAX_TITLE, cut, plain
+from bot.render import COLOUR
 from bot.store import StoredRequest
 from model import Header, Progress, Queued, SamplingParams
 

@@ -10,7 +10,8 @@ from discord.ui import ActionRow, Button, Container, DynamicItem, Item, LayoutVi
 
 from bot.features.lyrics.card import Card, Style, draw_card
 from bot.items import Reported
-from bot.render import COLOUR, cut
+from bot.markup import cut
+from bot.render import COLOUR
 from bot.store import Store, StoredRequest
 from model import LyricsError
 

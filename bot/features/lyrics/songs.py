@@ -12,7 +12,7 @@ from bot.features.lyrics.sharing import Sharing, SongsGone, finished_request
 from bot.features.lyrics.wish import Wish
 from bot.features.lyrics.writer import Writer
 from bot.store import Store, StoredRequest
-from model import LyricsError
+from model import Checkpoint, LyricsError
 from model.song import format_prompt
 
 _FILE_NAME = 40
@@ -82,7 +82,7 @@ class Songs:
             await interaction.response.edit_message(content=request.error, embed=None, view=None)
 
     @property
-    def _checkpoint(self) -> Any:
+    def _checkpoint(self) -> Checkpoint:
         return self.writer.service.checkpoint
 
     async def _write(self, interaction: discord.Interaction[Any], wish: Wish) -> None:

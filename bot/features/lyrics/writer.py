@@ -14,7 +14,7 @@ from bot.features.lyrics.live import Live
 from bot.features.lyrics.message import left_out_notice, songs_message, writing_message
 from bot.features.lyrics.reply import Reply
 from bot.features.lyrics.wish import Wish
-from bot.render import sendable
+from bot.markup import sendable
 from bot.store import Store, StoredRequest
 from bot.tree import describe
 from model import (
