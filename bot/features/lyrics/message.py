@@ -64,7 +64,10 @@ def writing_message(request_id: int, wish: Wish, update: Queued | Progress) -> M
             # Of a song that is longer than a message, the end is what is being written.
             *_, end = song_parts(whole_words(lyrics[0], opening), wish.request.prompt)
             embed = _embed(wish.request.header, end)
-            footer = f"Writing {len(lyrics)} songs at once, of which this is the first…" if lyrics[1:] else "Writing…"
+            # The first song may end before the others: the count of words shows that those go on.
+            num_words = sum(len(lyric.split()) for lyric in lyrics)
+            songs = f"Writing {len(lyrics)} songs, of which this is the first" if len(lyrics) > 1 else "Writing"
+            footer = f"{songs}: {num_words:,} words so far…"
     view = View(timeout=None)
     view.add_item(StopButton(request_id))
     return Message(embed=embed.set_footer(text=footer), view=view)
