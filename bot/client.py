@@ -4,7 +4,7 @@ import discord
 from discord.ext import commands
 
 from bot.features import History, Lyrics, Settings
-from bot.features.buttons import HistoryPageButton, HistorySelect
+from bot.features.buttons import OpenMenu, PageButton
 from bot.features.lyrics import ITEMS, Songs, Writer
 from bot.store import Store
 from bot.sync import sync_if_changed
@@ -52,6 +52,6 @@ class LyricsBot(commands.Bot):
         self.tree.add_command(lyrics.menu)
         await self.add_cog(Settings(self.store))
         await self.add_cog(History(self.store))
-        self.add_dynamic_items(*ITEMS, HistoryPageButton, HistorySelect)
+        self.add_dynamic_items(*ITEMS, OpenMenu, PageButton)
         assert self.application_id is not None, "it is known after login"
         await sync_if_changed(self.tree, self.store, self.application_id)
