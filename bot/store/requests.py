@@ -63,9 +63,14 @@ class Requests(Connection):
                     for number, song in enumerate(finished.songs)
                 ],
             )
+            await self._db.execute("UPDATE songs_written SET total = total + ?", [len(finished.songs)])
         request = await self.request(request_id)
         assert request is not None, "it was just updated"
         return request
+
+    async def num_songs_written(self) -> int:
+        """Return how many songs were ever written, those that were deleted included, copies not."""
+        return await self._number("SELECT total FROM songs_written")
 
     async def end_request(self, request_id: int, *, stopped: bool, error: str) -> None:
         """Keep why a request ended without songs: stopped by the bot's end, or failed."""
