@@ -6,6 +6,8 @@ from discord.ext import commands
 from bot.features import History, Lyrics, Settings
 from bot.features.buttons import HistoryPageButton, HistorySelect
 from bot.features.lyrics import ITEMS, Songs, Writer
+from bot.layers import Layer
+from bot.rules import Rules
 from bot.store import Store
 from bot.sync import sync_if_changed
 from bot.tree import LyricsTree
@@ -21,11 +23,19 @@ class LyricsBot(commands.Bot):
         store: What the bot keeps.
         service: What writes songs.
         max_per_member: How many requests of one member may run and wait.
+        host: What the host sets for everybody's songs.
     """
 
     tree: LyricsTree
 
-    def __init__(self, *, store: Store, service: LyricsService, max_per_member: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        service: LyricsService,
+        max_per_member: int = 2,
+        host: Layer | None = None,
+    ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -36,8 +46,9 @@ class LyricsBot(commands.Bot):
         )
         self.store = store
         self.service = service
+        self.rules = Rules(store, host or Layer("host"))
         self.writer = Writer(store, service, max_per_member=max_per_member)
-        self.songs = Songs(store, self.writer)
+        self.songs = Songs(store, self.rules, self.writer)
 
     @property
     def invite_url(self) -> str:
@@ -47,10 +58,10 @@ class LyricsBot(commands.Bot):
 
     async def setup_hook(self) -> None:
         """Add the features and sync their commands; called once, after login."""
-        lyrics = Lyrics(self.store, self.service, self.writer)
+        lyrics = Lyrics(self.rules, self.service, self.writer)
         await self.add_cog(lyrics)
         self.tree.add_command(lyrics.menu)
-        await self.add_cog(Settings(self.store))
+        await self.add_cog(Settings(self.store, self.rules))
         await self.add_cog(History(self.store))
         self.add_dynamic_items(*ITEMS, HistoryPageButton, HistorySelect)
         assert self.application_id is not None, "it is known after login"

@@ -1,20 +1,18 @@
-"""The one class that speaks SQL: settings, requests and songs."""
+"""The store as the bot has it: opened here, with requests and songs; settings are a part of their own."""
 
-import asyncio
-import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import aiosqlite
-from pydantic import ValidationError
 
 from bot.store.migrations import StoreError, migrate
-from bot.store.records import HistoryPage, StoredRequest
-from model import Finished, GeneratedSong, GenerationRequest, Header, SamplingParams
+from bot.store.records import HistoryPage, StoredRequest, parse_sampling
+from bot.store.settings import SettingsStore
+from model import Finished, GeneratedSong, GenerationRequest, Header
 
 INTERRUPTED = "The bot went down while this was being written."
 
@@ -26,13 +24,8 @@ _PRAGMAS = (
 )
 
 
-class Store:
+class Store(SettingsStore):
     """The bot's memory. Open it with ``Store.open``; every method is one transaction."""
-
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._db = connection
-        # The connection is shared, so a transaction of several statements must have it for itself.
-        self._writing = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
@@ -60,32 +53,6 @@ class Store:
                     f"The database {path} cannot be used ({error}): free it, or set DATABASE to another file."
                 ) from error
             yield cls(db)
-
-    async def sampling(self, user_id: int) -> SamplingParams:
-        """Return the user's sampling parameters; ``model_fields_set`` names those that the user set."""
-        row = await self._one("SELECT params FROM user_sampling WHERE user_id = ?", user_id)
-        return _parse_sampling(row["params"]) if row else SamplingParams()
-
-    async def set_sampling(self, user_id: int, name: str, value: float | None) -> SamplingParams:
-        """Set one of the user's parameters, or with ``None`` unset it, and return them all.
-
-        Raises:
-            pydantic.ValidationError: Where the value is out of bounds; nothing is changed then.
-        """
-        async with self._transaction():
-            params = (await self.sampling(user_id)).model_dump(exclude_unset=True) | {name: value}
-            if value is None:
-                del params[name]
-            sampling = SamplingParams(**params)
-            await self._db.execute(
-                "INSERT INTO user_sampling VALUES (?, ?) ON CONFLICT (user_id) DO UPDATE SET params = excluded.params",
-                [user_id, sampling.model_dump_json(exclude_unset=True)],
-            )
-        return sampling
-
-    async def reset_sampling(self, user_id: int) -> None:
-        """Bring all of the user's parameters back to the defaults."""
-        await self._write("DELETE FROM user_sampling WHERE user_id = ?", [user_id])
 
     async def add_request(
         self,
@@ -200,15 +167,6 @@ class Store:
             [application_id, fingerprint],
         )
 
-    async def _write(self, sql: str, values: Iterable[Any]) -> aiosqlite.Cursor:
-        """Run one statement on its own, never inside a transaction that another task has open."""
-        async with self._writing:
-            return await self._db.execute(sql, values)
-
-    async def _one(self, sql: str, *values: object) -> sqlite3.Row | None:
-        async with self._db.execute(sql, values) as cursor:
-            return await cursor.fetchone()
-
     async def _with_songs(self, rows: Iterable[sqlite3.Row]) -> tuple[StoredRequest, ...]:
         requests = []
         for row in rows:
@@ -219,17 +177,6 @@ class Store:
             requests.append(_stored_request(row, tuple(GeneratedSong(*song) for song in songs)))
         return tuple(requests)
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        async with self._writing:
-            await self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                await self._db.rollback()
-                raise
-            await self._db.commit()
-
 
 def _stored_request(row: sqlite3.Row, songs: tuple[GeneratedSong, ...]) -> StoredRequest:
     return StoredRequest(
@@ -239,7 +186,7 @@ def _stored_request(row: sqlite3.Row, songs: tuple[GeneratedSong, ...]) -> Store
         channel_id=row["channel_id"],
         prompt=row["prompt"],
         header=Header(row["title"], row["genre"], row["mood"], row["theme"]),
-        sampling=_parse_sampling(row["params"]),
+        sampling=parse_sampling(row["params"]),
         checkpoint=row["checkpoint"],
         state=row["state"],
         error=row["error"],
@@ -247,13 +194,3 @@ def _stored_request(row: sqlite3.Row, songs: tuple[GeneratedSong, ...]) -> Store
         songs=songs,
         opening=row["opening"],
     )
-
-
-def _parse_sampling(params: str) -> SamplingParams:
-    """Read kept parameters, without those that a later version's bounds no longer allow."""
-    try:
-        return SamplingParams.model_validate_json(params)
-    except ValidationError as error:
-        refused = {violation["loc"][0] for violation in error.errors()}
-        values: dict[str, Any] = json.loads(params)
-        return SamplingParams(**{name: value for name, value in values.items() if name not in refused})

@@ -122,6 +122,6 @@ async def test_what_a_crash_left_unfinished_is_stopped(world: World) -> None:
 
 async def test_every_command_a_member_can_see_is_described(world: World) -> None:
     assert sorted(world.mira.available_commands(world.channel)) == sorted(
-        ["lyrics", "history", "settings show", "settings reset"]
+        ["lyrics", "history", "settings preset", "settings show", "settings reset"]
         + [f"settings {name}" for name in type(await world.store.sampling(world.mira.id)).model_fields]
     )

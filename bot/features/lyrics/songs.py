@@ -11,6 +11,7 @@ from bot.features.lyrics.message import songs_message
 from bot.features.lyrics.sharing import Sharing, SongsGone, finished_request
 from bot.features.lyrics.wish import Wish
 from bot.features.lyrics.writer import Writer
+from bot.rules import Rules
 from bot.store import Store, StoredRequest
 from model import LyricsError
 from model.song import format_prompt
@@ -22,10 +23,11 @@ _FILE_NAME = 40
 class Songs:
     """Answers the buttons under songs, for the member whose songs they are."""
 
-    def __init__(self, store: Store, writer: Writer) -> None:
+    def __init__(self, store: Store, rules: Rules, writer: Writer) -> None:
         self.store = store
+        self.rules = rules
         self.writer = writer
-        self.sharing = Sharing(store)
+        self.sharing = Sharing(store, rules)
 
     async def press(
         self, interaction: discord.Interaction[Any], action: Action, request_id: int, number: int, part: int
@@ -86,10 +88,11 @@ class Songs:
         return self.writer.service.checkpoint
 
     async def _write(self, interaction: discord.Interaction[Any], wish: Wish) -> None:
+        here = await self.rules.for_songs(interaction)
         # What comes of a private song is private too.
         private = interaction.message is not None and interaction.message.flags.ephemeral
         async with self.writer.reply(interaction, private=private) as reply:
-            await self.writer.write(reply, wish)
+            await self.writer.write(reply, wish.with_sampling(here.settings.hold(wish.request.sampling)))
 
 
 async def _offer_copy(interaction: discord.Interaction[Any], request: StoredRequest, number: int) -> None:
