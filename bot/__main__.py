@@ -36,7 +36,11 @@ async def run(config: Config) -> None:
         await service.start()
         log.info("Serving %s", service.checkpoint.path)
         async with LyricsBot(
-            store=store, service=service, max_per_member=config.max_per_member, host=config.layer
+            store=store,
+            service=service,
+            max_per_member=config.max_per_member,
+            host=config.layer,
+            server_grace=config.server_grace,
         ) as bot:
             serving = asyncio.create_task(serve(bot, config))
             try:

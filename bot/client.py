@@ -1,9 +1,12 @@
 """The Discord client: puts the features together."""
 
+from datetime import timedelta
+
 import discord
+from discord import app_commands
 from discord.ext import commands
 
-from bot.features import History, Lyrics, Settings
+from bot.features import History, Lyrics, Server, Settings
 from bot.features.buttons import HistoryPageButton, HistorySelect
 from bot.features.lyrics import ITEMS, Songs, Writer
 from bot.layers import Layer
@@ -24,6 +27,7 @@ class LyricsBot(commands.Bot):
         service: What writes songs.
         max_per_member: How many requests of one member may run and wait.
         host: What the host sets for everybody's songs.
+        server_grace: For how long the settings of a server that removed the bot are kept.
     """
 
     tree: LyricsTree
@@ -35,6 +39,7 @@ class LyricsBot(commands.Bot):
         service: LyricsService,
         max_per_member: int = 2,
         host: Layer | None = None,
+        server_grace: timedelta = timedelta(days=30),
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -43,9 +48,12 @@ class LyricsBot(commands.Bot):
             # What a model writes must never ping anybody.
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=LyricsTree,
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
         )
         self.store = store
         self.service = service
+        self.server_grace = server_grace
         self.rules = Rules(store, host or Layer("host"))
         self.writer = Writer(store, service, max_per_member=max_per_member)
         self.songs = Songs(store, self.rules, self.writer)
@@ -62,6 +70,7 @@ class LyricsBot(commands.Bot):
         await self.add_cog(lyrics)
         self.tree.add_command(lyrics.menu)
         await self.add_cog(Settings(self.store, self.rules))
+        await self.add_cog(Server(self, self.store, self.rules, grace=self.server_grace))
         await self.add_cog(History(self.store))
         self.add_dynamic_items(*ITEMS, HistoryPageButton, HistorySelect)
         assert self.application_id is not None, "it is known after login"

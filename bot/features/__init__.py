@@ -2,6 +2,7 @@
 
 from bot.features.history import History
 from bot.features.lyrics import Lyrics
+from bot.features.server import Server
 from bot.features.settings import Settings
 
-__all__ = ["History", "Lyrics", "Settings"]
+__all__ = ["History", "Lyrics", "Server", "Settings"]
