@@ -32,7 +32,7 @@ class TooManyChannels(LyricsError):  # noqa: N818 - named for what happened, as 
     """A server names more channels than it may."""
 
 
-@app_commands.guild_only()
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
 class Server(commands.GroupCog, name="server", description="How songs are written in this server"):
