@@ -13,6 +13,7 @@ from bot.layers import Layer
 from bot.rules import Rules
 from bot.store import Store
 from bot.sync import sync_if_changed
+from bot.translator import LocaleTranslator
 from bot.tree import LyricsTree
 from model import LyricsService
 
@@ -74,4 +75,5 @@ class LyricsBot(commands.Bot):
         await self.add_cog(History(self.store))
         self.add_dynamic_items(*ITEMS, HistoryPageButton, HistorySelect)
         assert self.application_id is not None, "it is known after login"
+        await self.tree.set_translator(LocaleTranslator())
         await sync_if_changed(self.tree, self.store, self.application_id)

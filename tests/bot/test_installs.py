@@ -42,6 +42,7 @@ ANSWER = {("POST", "callback"), ("PATCH", "@original")}
 
 async def test_every_command_but_the_servers_is_for_all_places(world: World) -> None:
     (told,) = (request.json for request in world.env.http_requests if request.method == "PUT")
+    assert told is not None
     for command in told:
         installs, contexts = command["integration_types"], command["contexts"]
         if command["name"] == "server":
