@@ -4,7 +4,6 @@ import discord
 
 from bot.markup import MAX_TITLE, cut, plain
 from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest
-from model import SamplingParams
 
 COLOUR = discord.Colour(0x7C5CFF)
 
@@ -35,16 +34,6 @@ def list_embed(name: ListName, page: ListPage, search: str | None) -> discord.Em
             inline=False,
         )
     return embed.set_footer(text=f"Page {page.number + 1}/{page.num_pages} · only you see this")
-
-
-def settings_embed(sampling: SamplingParams) -> discord.Embed:
-    """List every parameter with the user's value, what it does, and its default where that differs."""
-    embed = discord.Embed(title="Your settings", colour=COLOUR)
-    for name, field in SamplingParams.model_fields.items():
-        value = "a new one each time" if name == "seed" and sampling.seed is None else getattr(sampling, name)
-        default = "" if name not in sampling.model_fields_set or name == "seed" else f" (default {field.default})"
-        embed.add_field(name=name, value=f"**{value}**{default}\n{field.description}", inline=False)
-    return embed.set_footer(text="Change one with /settings, or go back with /settings reset")
 
 
 def excerpt(song: ListedSong) -> str:

@@ -71,6 +71,10 @@ class Wish:
         sampling = stored.sampling.model_copy(update={"num_return_sequences": 1, "seed": None})
         return cls.new(checkpoint, stored.prompt, stored.header, sampling, opening=opening)
 
+    def with_sampling(self, sampling: SamplingParams) -> Self:
+        """Return the same wish with other parameters."""
+        return replace(self, request=replace(self.request, sampling=sampling))
+
     @property
     def for_model(self) -> GenerationRequest:
         """The request as the model gets it."""
