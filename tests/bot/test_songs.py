@@ -7,7 +7,7 @@ from model import GeneratedSong
 from tests.bot.world import World, buttons, embed, footer, lyric, private_sentence, response
 from tests.conftest import GatedEngine
 
-LABELS = ["◀", "▶", "Again", "Continue", "Variations", "Share as picture", "Export"]
+LABELS = ["◀", "▶", "Again", "Continue", "Variations", "Share as picture", "Export", "Favourite"]
 
 
 def seed(song: simcord.InteractionResult) -> str:

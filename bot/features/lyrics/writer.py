@@ -100,7 +100,7 @@ class Writer:
             stopped = isinstance(error, GenerationStopped | asyncio.CancelledError)
             await self.store.end_request(request_id, stopped=stopped, error=str(error) or type(error).__name__)
             raise
-        await reply.end(songs_message(stored, 0), _notice(wish, stored))
+        await reply.end(songs_message(stored, 0, private=reply.private), _notice(wish, stored))
 
     def stop(self, request_id: int) -> bool:
         """End a request's songs as they stand; return whether it was under way."""
