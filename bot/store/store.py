@@ -20,6 +20,8 @@ _PRAGMAS = (
     # Safe with WAL, and a commit does not wait for the disk: only a power cut can lose the last ones.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
+    # What is deleted is overwritten: forgetting is more than no longer finding.
+    "PRAGMA secure_delete = ON",
 )
 
 

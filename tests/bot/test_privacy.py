@@ -143,6 +143,23 @@ async def test_being_forgotten_leaves_nothing_and_others_alone(filled: World) ->
     assert embed(shown).fields == []
 
 
+async def test_nothing_of_what_is_deleted_is_left_in_the_file(filled: World) -> None:
+    async def kept(*words: str) -> list[str]:
+        """Return those of some words that are anywhere in the file once the bot has ended."""
+        await filled.restart()
+        filled.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        content = filled.database.read_bytes()
+        return [word for word in words if word.encode() in content]
+
+    await filled.lyrics("xylophonist quagmire")
+    await filled.lyrics("marzipan", by=filled.ada)
+    assert await kept("xylophonist", "quagmire", "marzipan") == ["xylophonist", "quagmire", "marzipan"]
+    await filled.store.forget(filled.mira.id)
+    assert await kept("xylophonist", "quagmire", "marzipan") == ["marzipan"]
+    await filled.store.delete_requests_before(datetime.now(UTC) + timedelta(days=365))
+    assert await kept("marzipan", "lanterns", "tide") == ["tide"]  # of Ada's favourite
+
+
 async def test_an_old_question_still_works_after_a_restart_and_twice(filled: World) -> None:
     first, second = [await filled.mira.slash(filled.channel, "privacy forget") for _ in range(2)]
     await filled.restart()
