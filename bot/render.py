@@ -73,7 +73,7 @@ def excerpt(song: ListedSong) -> str:
 
 def heading(request: StoredRequest) -> str:
     """Return what a request is listed by, unescaped: its title, or the first line of its prompt."""
-    return request.header.title or request.prompt.strip().splitlines()[0]
+    return (request.header.title or "").strip() or request.prompt.strip().splitlines()[0]
 
 
 def plain(text: str) -> str:
@@ -98,7 +98,7 @@ def _marked_excerpt(song: ListedSong) -> str:
 
 
 def _one_line(song: ListedSong) -> str:
-    lines = [line for line in (song.found or song.request.songs[song.number].lyric).splitlines() if line]
+    lines = [line for line in (song.found or song.request.songs[song.number].lyric).splitlines() if line.strip()]
     # What the song is listed by already need not be read twice.
     is_twice = not song.found and len(lines) > 1 and lines[0] == heading(song.request)
     return " / ".join(lines[1:] if is_twice else lines)
