@@ -192,7 +192,7 @@ def apply(database: Path, *numbers: int) -> None:
         connection.execute("INSERT INTO song VALUES (1, 0, 'two lanterns', 'stop', 5), (1, 1, 'the sky', 'length', 6)")
 
 
-@pytest.mark.parametrize("applied", [[1], [1, 2], [1, 2, 10]], ids=str)
+@pytest.mark.parametrize("applied", [[1], [1, 2], [1, 2, 10], [1, 2, 6, 7, 8, 10]], ids=str)
 async def test_a_database_of_an_earlier_schema_is_searched_with_what_is_in_it(
     tmp_path: Path, applied: list[int]
 ) -> None:

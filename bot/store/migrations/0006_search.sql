@@ -1,10 +1,6 @@
 -- Every song's words, to be searched. A song never changes once it is kept: it is added, and deleted, and that is all.
 
--- Whose it is stands in the index, so that a search never goes through other members' songs; and so do the beginnings of
--- words, so that one letter is not looked up as every word that begins with it.
-CREATE VIRTUAL TABLE song_text USING fts5 (
-    owner, prompt, header, lyric, tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
-);
+CREATE VIRTUAL TABLE song_text USING fts5 (prompt, header, lyric, tokenize = 'unicode61 remove_diacritics 2');
 
 -- What is in it. A request has 10 songs at most, so that its id and a song's number fit one row id.
 CREATE VIEW song_words AS
@@ -12,18 +8,17 @@ SELECT
     request_id,
     number,
     request_id * 100 + number AS id,
-    user_id AS owner,
     prompt,
     coalesce(title, '') || ' ' || coalesce(genre, '') || ' ' || coalesce(mood, '') || ' ' || coalesce(theme, '')
         AS header,
     lyric
 FROM song JOIN request ON request.id = request_id;
 
-INSERT INTO song_text (rowid, owner, prompt, header, lyric) SELECT id, owner, prompt, header, lyric FROM song_words;
+INSERT INTO song_text (rowid, prompt, header, lyric) SELECT id, prompt, header, lyric FROM song_words;
 
 CREATE TRIGGER song_is_searched AFTER INSERT ON song BEGIN
-    INSERT INTO song_text (rowid, owner, prompt, header, lyric)
-    SELECT id, owner, prompt, header, lyric FROM song_words WHERE request_id = new.request_id AND number = new.number;
+    INSERT INTO song_text (rowid, prompt, header, lyric)
+    SELECT id, prompt, header, lyric FROM song_words WHERE request_id = new.request_id AND number = new.number;
 END;
 
 CREATE TRIGGER song_is_forgotten AFTER DELETE ON song BEGIN
