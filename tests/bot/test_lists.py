@@ -156,6 +156,19 @@ async def test_who_may_not_speak_in_a_channel_posts_nothing_there(singing: World
     assert channel.history() == []
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_in_a_thread_its_own_permission_counts(singing: World, *, allowed: bool) -> None:
+    in_threads = discord.PermissionOverwrite(send_messages_in_threads=allowed, send_messages=not allowed)
+    channel = singing.mira.guild.create_text_channel("threads", overwrites={singing.mira: in_threads})
+    await singing.ada.slash(channel, "lyrics", prompt="two lanterns")
+    await channel.history()[0].create_thread(name="about it")
+    (thread,) = channel.threads
+    song = await singing.mira.slash(thread, "lyrics", prompt="two lanterns", private=True)
+    posted = await singing.mira.click(response(song), label="Post here")
+    assert response(posted).ephemeral is not allowed
+    assert len(thread.history()) == allowed
+
+
 async def test_a_song_that_was_written_privately_is_posted_too(singing: World) -> None:
     song = await singing.lyrics(private=True)
     assert list(buttons(song))[-2:] == ["Post here", "Delete…"]
