@@ -40,6 +40,8 @@ async def run(config: Config) -> None:
             service=service,
             max_per_member=config.max_per_member,
             retention_days=config.retention_days,
+            host=config.layer,
+            server_grace=config.server_grace,
         ) as bot:
             serving = asyncio.create_task(serve(bot, config))
             try:

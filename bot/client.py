@@ -1,18 +1,26 @@
 """The Discord client: puts the features together."""
 
+from datetime import timedelta
+
 import discord
+from discord import app_commands
 from discord.ext import commands
 
-from bot.features import Help, History, Lyrics, Privacy, Retention, Settings
+from bot.features import Help, History, Lyrics, Privacy, Retention, Server, Settings
 from bot.features.buttons import OpenMenu, PageButton
 from bot.features.lyrics import ITEMS, Songs, Writer
 from bot.features.privacy import ForgetButton
+from bot.layers import Layer
+from bot.rules import Rules
 from bot.store import Store
 from bot.sync import sync_if_changed
+from bot.translator import LocaleTranslator
 from bot.tree import LyricsTree
 from model import LyricsService
 
-PERMISSIONS = discord.Permissions(view_channel=True, send_messages=True, embed_links=True)
+PERMISSIONS = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, embed_links=True
+)
 
 
 class LyricsBot(commands.Bot):
@@ -23,12 +31,21 @@ class LyricsBot(commands.Bot):
         service: What writes songs.
         max_per_member: How many requests of one member may run and wait.
         retention_days: For how long requests are kept; 0 keeps them for ever.
+        host: What the host sets for everybody's songs.
+        server_grace: For how long the settings of a server that removed the bot are kept.
     """
 
     tree: LyricsTree
 
     def __init__(
-        self, *, store: Store, service: LyricsService, max_per_member: int = 2, retention_days: int = 0
+        self,
+        *,
+        store: Store,
+        service: LyricsService,
+        max_per_member: int = 2,
+        retention_days: int = 0,
+        host: Layer | None = None,
+        server_grace: timedelta = timedelta(days=30),
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -37,12 +54,16 @@ class LyricsBot(commands.Bot):
             # What a model writes must never ping anybody.
             allowed_mentions=discord.AllowedMentions.none(),
             tree_cls=LyricsTree,
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
         )
         self.store = store
         self.service = service
         self.retention_days = retention_days
+        self.server_grace = server_grace
+        self.rules = Rules(store, host or Layer("host"))
         self.writer = Writer(store, service, max_per_member=max_per_member)
-        self.songs = Songs(store, self.writer)
+        self.songs = Songs(store, self.rules, self.writer)
 
     @property
     def invite_url(self) -> str:
@@ -52,14 +73,16 @@ class LyricsBot(commands.Bot):
 
     async def setup_hook(self) -> None:
         """Add the features and sync their commands; called once, after login."""
-        lyrics = Lyrics(self.store, self.service, self.writer)
+        lyrics = Lyrics(self.rules, self.service, self.writer)
         await self.add_cog(lyrics)
         self.tree.add_command(lyrics.menu)
-        await self.add_cog(Settings(self.store))
+        await self.add_cog(Settings(self.store, self.rules))
+        await self.add_cog(Server(self, self.store, self.rules, grace=self.server_grace))
         await self.add_cog(History(self.store))
         await self.add_cog(Privacy(self.store))
         await self.add_cog(Help(self.store, self.service))
         await self.add_cog(Retention(self.store, days=self.retention_days))
         self.add_dynamic_items(*ITEMS, OpenMenu, PageButton, ForgetButton)
         assert self.application_id is not None, "it is known after login"
+        await self.tree.set_translator(LocaleTranslator())
         await sync_if_changed(self.tree, self.store, self.application_id)

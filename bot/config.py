@@ -1,10 +1,22 @@
 """What the host of the bot sets, in the environment or in ``.env``."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.layers import CEILED, Ceilings, Layer
+from model import SamplingParams
+from model.sampling import (
+    MAX_LENGTH,
+    NUM_RETURN_SEQUENCES,
+    REPETITION_PENALTY,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+)
 
 
 class Config(BaseSettings):
@@ -37,3 +49,48 @@ class Config(BaseSettings):
     preview_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8765, description="Loopback port of the preview; 0 takes any free one"
     )
+    server_grace_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        30, description="Days after which the settings of a server that removed the bot are deleted"
+    )
+    default_temperature: Annotated[float, TEMPERATURE] | None = Field(
+        None, description="How daring the words are, for who has not said otherwise"
+    )
+    default_top_k: Annotated[int, TOP_K] | None = Field(
+        None, description="Among how many of the likeliest tokens each is chosen, for who has not said otherwise"
+    )
+    default_top_p: Annotated[float, TOP_P] | None = Field(
+        None, description="Up to which probability together, for who has not said otherwise"
+    )
+    default_repetition_penalty: Annotated[float, REPETITION_PENALTY] | None = Field(
+        None, description="How much used tokens are held back, for who has not said otherwise"
+    )
+    default_max_length: Annotated[int, MAX_LENGTH] | None = Field(
+        None, description="Tokens to write for each song, for who has not said otherwise"
+    )
+    default_num_return_sequences: Annotated[int, NUM_RETURN_SEQUENCES] | None = Field(
+        None, description="Songs for each request, for who has not said otherwise"
+    )
+    ceiling_temperature: Annotated[float, TEMPERATURE] | None = Field(
+        None, description="The most daring that anybody may set"
+    )
+    ceiling_max_length: Annotated[int, MAX_LENGTH] | None = Field(
+        None, description="The most tokens of a song that anybody may ask for"
+    )
+    ceiling_num_return_sequences: Annotated[int, NUM_RETURN_SEQUENCES] | None = Field(
+        None, description="The most songs of a request that anybody may ask for"
+    )
+
+    @property
+    def layer(self) -> Layer:
+        """What the host set for everybody's songs."""
+        defaults = {name: getattr(self, f"default_{name}", None) for name in SamplingParams.model_fields}
+        return Layer(
+            "host",
+            SamplingParams.model_validate({name: value for name, value in defaults.items() if value is not None}),
+            Ceilings.model_validate({name: getattr(self, f"ceiling_{name}") for name in CEILED}),
+        )
+
+    @property
+    def server_grace(self) -> timedelta:
+        """For how long the settings of a server that removed the bot are kept."""
+        return timedelta(days=self.server_grace_days)

@@ -11,8 +11,9 @@ log = logging.getLogger(__name__)
 
 
 async def sync_if_changed(tree: LyricsTree, store: Store, application_id: int) -> bool:
-    """Sync the global commands if their definition differs from the last one synced; return whether it did."""
-    definition = [command.to_dict(tree) for command in tree.get_commands()]
+    """Sync the global commands if they, or their translations, are not as last synced; return whether it did."""
+    assert tree.translator is not None, "it is set before"
+    definition = [await command.get_translated_payload(tree, tree.translator) for command in tree.get_commands()]
     fingerprint = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
     if fingerprint == await store.command_fingerprint(application_id):
         return False

@@ -54,6 +54,18 @@ async def report_error(interaction: discord.Interaction[Any], error: Exception) 
         log.warning("This error could not be reported (%s)", refusal, exc_info=error)
 
 
+def may_only_answer(interaction: discord.Interaction[Any]) -> bool:
+    """Whether the bot is here for the user alone, who installed it, and not for the server or in its own chat.
+
+    Discord then takes no message of the bot's but its answer to the interaction, and few follow-ups.
+    """
+    return (
+        interaction.is_user_integration()
+        and not interaction.is_guild_integration()
+        and not interaction.context.dm_channel
+    )
+
+
 def describe(error: Exception) -> str:
     """Return the sentence for whoever met the error; one that nobody foresaw is logged under a reference."""
     if isinstance(error, app_commands.CommandInvokeError):
@@ -78,6 +90,10 @@ async def _reply_privately(interaction: discord.Interaction[Any], sentence: str)
         await interaction.response.send_message(sentence, ephemeral=True)
         return
     thinking = interaction.response.type is discord.InteractionResponseType.deferred_channel_message
+    if thinking and may_only_answer(interaction):
+        # As public as the song would have been, but sure to come.
+        await interaction.edit_original_response(content=sentence, embed=None, attachments=[], view=None)
+        return
     if thinking:
         # The first follow-up to a "thinking…" takes its place and is as public as it: complete it before that.
         await interaction.edit_original_response(content="…")

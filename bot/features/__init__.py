@@ -5,6 +5,7 @@ from bot.features.history import History
 from bot.features.lyrics import Lyrics
 from bot.features.privacy import Privacy
 from bot.features.retention import Retention
+from bot.features.server import Server
 from bot.features.settings import Settings
 
-__all__ = ["Help", "History", "Lyrics", "Privacy", "Retention", "Settings"]
+__all__ = ["Help", "History", "Lyrics", "Privacy", "Retention", "Server", "Settings"]

@@ -9,7 +9,8 @@ from discord.ui import Button, DynamicItem, Item, Select, View
 from bot.features.lyrics import songs_message
 from bot.features.lyrics.message import Message
 from bot.items import Reported
-from bot.render import cut, excerpt, heading, list_embed
+from bot.markup import cut
+from bot.render import excerpt, heading, list_embed
 from bot.store import ListName, ListPage, Store
 from model import LyricsError
 

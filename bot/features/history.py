@@ -6,7 +6,7 @@ from discord.app_commands import Range
 from discord.ext import commands
 
 from bot.features.buttons import MAX_SEARCH, list_message
-from bot.render import sendable
+from bot.markup import sendable
 from bot.store import ListName, Store
 
 Search = Range[str, 1, MAX_SEARCH]

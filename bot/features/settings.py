@@ -1,11 +1,15 @@
 """``/settings``: each user's own sampling parameters."""
 
+from typing import Literal
+
 import discord
 from discord import app_commands
-from discord.app_commands import Range
+from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.render import settings_embed
+from bot.features.settings_embeds import settings_embed, shown
+from bot.presets import DESCRIPTIONS, PRESETS, Preset
+from bot.rules import Rules
 from bot.store import Store
 from model.sampling import (
     MAX_LENGTH,
@@ -17,15 +21,19 @@ from model.sampling import (
     TOP_P,
 )
 
+Parameter = Literal["temperature", "top_k", "top_p", "repetition_penalty", "max_length", "num_return_sequences", "seed"]
+"""The parameters by name, for an option of a command."""
+
 
 class Settings(commands.GroupCog, name="settings", description="How your songs are written"):
-    """One subcommand a parameter, and ``show`` and ``reset``."""
+    """One subcommand a parameter, and ``preset``, ``show`` and ``reset``."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, rules: Rules) -> None:
         self.store = store
+        self.rules = rules
 
     @app_commands.command()
-    @app_commands.describe(value="0.1 is safe, 2 is wild; 0.7 unless you set it")
+    @app_commands.describe(value="0.1 is safe, 2 is wild")
     async def temperature(
         self, interaction: discord.Interaction, value: Range[float, TEMPERATURE.ge, TEMPERATURE.le]
     ) -> None:
@@ -33,19 +41,19 @@ class Settings(commands.GroupCog, name="settings", description="How your songs a
         await self._set(interaction, "temperature", value)
 
     @app_commands.command()
-    @app_commands.describe(value="How many; 0 turns the limit off; 50 unless you set it")
+    @app_commands.describe(value="How many; 0 turns the limit off")
     async def top_k(self, interaction: discord.Interaction, value: Range[int, TOP_K.ge, TOP_K.le]) -> None:
         """Choose each token among this many of the likeliest."""
         await self._set(interaction, "top_k", value)
 
     @app_commands.command()
-    @app_commands.describe(value="A probability; 1 turns the limit off; 0.95 unless you set it")
+    @app_commands.describe(value="A probability; 1 turns the limit off")
     async def top_p(self, interaction: discord.Interaction, value: Range[float, TOP_P.ge, TOP_P.le]) -> None:
         """Choose among the likeliest tokens that together reach this probability."""
         await self._set(interaction, "top_p", value)
 
     @app_commands.command()
-    @app_commands.describe(value="1 turns it off, 2 is strong; 1.2 unless you set it")
+    @app_commands.describe(value="1 turns it off, 2 is strong")
     async def repetition_penalty(
         self,
         interaction: discord.Interaction,
@@ -55,7 +63,7 @@ class Settings(commands.GroupCog, name="settings", description="How your songs a
         await self._set(interaction, "repetition_penalty", value)
 
     @app_commands.command()
-    @app_commands.describe(value="Tokens a song, a token being about four letters; 100 unless you set it")
+    @app_commands.describe(value="Tokens a song, a token being about four letters")
     async def max_length(
         self, interaction: discord.Interaction, value: Range[int, MAX_LENGTH.ge, MAX_LENGTH.le]
     ) -> None:
@@ -63,7 +71,7 @@ class Settings(commands.GroupCog, name="settings", description="How your songs a
         await self._set(interaction, "max_length", value)
 
     @app_commands.command()
-    @app_commands.describe(value="Songs a request; 3 unless you set it")
+    @app_commands.describe(value="Songs a request")
     async def num_return_sequences(
         self,
         interaction: discord.Interaction,
@@ -79,18 +87,39 @@ class Settings(commands.GroupCog, name="settings", description="How your songs a
         await self._set(interaction, "seed", value)
 
     @app_commands.command()
-    async def show(self, interaction: discord.Interaction) -> None:
-        """Show your settings."""
-        sampling = await self.store.sampling(interaction.user.id)
-        await interaction.response.send_message(embed=settings_embed(sampling), ephemeral=True)
+    @app_commands.describe(name="How the songs will be")
+    @app_commands.choices(name=[Choice(name=f"{name}: {text}", value=name) for name, text in DESCRIPTIONS.items()])
+    async def preset(self, interaction: discord.Interaction, name: Preset) -> None:
+        """Set temperature, top_k, top_p and repetition_penalty together."""
+        preset = PRESETS[name]
+        values = preset.model_dump(exclude_unset=True)
+        (await self.rules.of(interaction)).settings.check(**values)
+        await self.store.apply_preset(interaction.user.id, preset)
+        listed = ", ".join(f"{parameter} **{value}**" for parameter, value in values.items())
+        await interaction.response.send_message(
+            f"Your songs are now **{name}**, {DESCRIPTIONS[name]}: {listed}.", ephemeral=True
+        )
 
     @app_commands.command()
-    async def reset(self, interaction: discord.Interaction) -> None:
-        """Bring all your settings back to the defaults."""
-        await self.store.reset_sampling(interaction.user.id)
-        await interaction.response.send_message("All your settings are back to the defaults.", ephemeral=True)
+    async def show(self, interaction: discord.Interaction) -> None:
+        """Show your settings here, and where each comes from."""
+        here = await self.rules.of(interaction)
+        await interaction.response.send_message(embed=settings_embed(here.settings), ephemeral=True)
+
+    @app_commands.command()
+    @app_commands.describe(setting="Which one; leave it out for all")
+    async def reset(self, interaction: discord.Interaction, setting: Parameter | None = None) -> None:
+        """Go back to the defaults."""
+        if setting is not None:
+            await self.store.set_sampling(interaction.user.id, setting, None)
+            sentence = f"Your **{setting}** is back to the default."
+        else:
+            await self.store.reset_sampling(interaction.user.id)
+            sentence = "All your settings are back to the defaults."
+        await interaction.response.send_message(sentence, ephemeral=True)
 
     async def _set(self, interaction: discord.Interaction, name: str, value: float | None) -> None:
+        if value is not None:
+            (await self.rules.of(interaction)).settings.check(**{name: value})
         await self.store.set_sampling(interaction.user.id, name, value)
-        shown = "a new one each time" if value is None else value
-        await interaction.response.send_message(f"Your **{name}** is now **{shown}**.", ephemeral=True)
+        await interaction.response.send_message(f"Your **{name}** is now **{shown(value)}**.", ephemeral=True)

@@ -11,8 +11,7 @@ import aiosqlite
 from bot.store.lists import Lists
 from bot.store.migrations import StoreError, migrate
 from bot.store.privacy import Privacy
-from bot.store.records import parse_sampling
-from model import SamplingParams
+from bot.store.settings import SettingsStore
 
 INTERRUPTED = "The bot went down while this was being written."
 
@@ -24,7 +23,7 @@ _PRAGMAS = (
 )
 
 
-class Store(Lists, Privacy):
+class Store(Lists, Privacy, SettingsStore):
     """The bot's memory. Open it with ``Store.open``; every method is one transaction."""
 
     @classmethod
@@ -53,32 +52,6 @@ class Store(Lists, Privacy):
                     f"The database {path} cannot be used ({error}): free it, or set DATABASE to another file."
                 ) from error
             yield cls(db)
-
-    async def sampling(self, user_id: int) -> SamplingParams:
-        """Return the user's sampling parameters; ``model_fields_set`` names those that the user set."""
-        row = await self._one("SELECT params FROM user_sampling WHERE user_id = ?", user_id)
-        return parse_sampling(row["params"]) if row else SamplingParams()
-
-    async def set_sampling(self, user_id: int, name: str, value: float | None) -> SamplingParams:
-        """Set one of the user's parameters, or with ``None`` unset it, and return them all.
-
-        Raises:
-            pydantic.ValidationError: Where the value is out of bounds; nothing is changed then.
-        """
-        async with self._transaction():
-            params = (await self.sampling(user_id)).model_dump(exclude_unset=True) | {name: value}
-            if value is None:
-                del params[name]
-            sampling = SamplingParams(**params)
-            await self._db.execute(
-                "INSERT INTO user_sampling VALUES (?, ?) ON CONFLICT (user_id) DO UPDATE SET params = excluded.params",
-                [user_id, sampling.model_dump_json(exclude_unset=True)],
-            )
-        return sampling
-
-    async def reset_sampling(self, user_id: int) -> None:
-        """Bring all of the user's parameters back to the defaults."""
-        await self._write("DELETE FROM user_sampling WHERE user_id = ?", [user_id])
 
     async def command_fingerprint(self, application_id: int) -> str | None:
         """Return the fingerprint of the commands that Discord was last told of, if any."""

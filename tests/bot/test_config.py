@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from bot.config import Config
-from model import describe_violations
+from bot.layers import CEILED, Ceilings, Layer
+from model import SamplingParams, describe_violations
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -94,3 +95,30 @@ def test_the_example_describes_every_setting_in_the_line_above() -> None:
 def test_the_example_can_be_used_as_it_is() -> None:
     Path(".env").write_bytes(EXAMPLE.read_bytes())
     assert Config() == Config.model_construct()
+
+
+def test_the_defaults_and_ceilings_of_the_host_are_a_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Config().layer == Layer("host")
+    monkeypatch.setenv("DEFAULT_TEMPERATURE", "1.1")
+    monkeypatch.setenv("DEFAULT_TOP_K", "0")
+    monkeypatch.setenv("CEILING_MAX_LENGTH", "200")
+    layer = Config().layer
+    assert layer.params.model_dump(exclude_unset=True) == {"temperature": 1.1, "top_k": 0}
+    assert layer.ceilings == Ceilings(max_length=200)
+
+
+def test_every_parameter_but_the_seed_may_have_a_default_of_the_hosts_and_some_a_ceiling() -> None:
+    parameters = [name for name in SamplingParams.model_fields if name != "seed"]
+    assert {name for name in Config.model_fields if name.startswith("default_")} == {
+        f"default_{name}" for name in parameters
+    }
+    assert {name for name in Config.model_fields if name.startswith("ceiling_")} == {
+        f"ceiling_{name}" for name in CEILED
+    }
+
+
+@pytest.mark.parametrize("name", ["DEFAULT_TEMPERATURE", "CEILING_NUM_RETURN_SEQUENCES", "DEFAULT_TOP_P"])
+def test_the_hosts_values_have_the_bounds_of_the_parameters(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "11")
+    with pytest.raises(ValidationError, match=name.lower()):
+        Config()

@@ -130,6 +130,7 @@ async def test_every_command_a_member_can_see_is_described(world: World) -> None
             "about",
             "privacy export",
             "privacy forget",
+            "settings preset",
             "settings show",
             "settings reset",
         ]

@@ -4,6 +4,7 @@ import pytest
 import simcord
 from pydantic import ValidationError
 
+from bot.presets import DESCRIPTIONS, PRESETS, Preset
 from bot.store import Store
 from model import SamplingParams
 from tests.bot.world import World, embed, footer, private_sentence, response
@@ -23,7 +24,8 @@ async def show(world: World, member: simcord.MemberActor) -> dict[str, str]:
     """Return what ``/settings show`` tells a member, by parameter."""
     shown = await member.slash(world.channel, "settings show")
     assert shown.ephemeral
-    return {str(field.name): str(field.value).splitlines()[0] for field in embed(shown).fields}
+    lines = (embed(shown).description or "").splitlines()
+    return dict(line[1:].split("` ", 1) for line in lines if line.startswith("`"))
 
 
 @pytest.mark.parametrize(
@@ -96,28 +98,54 @@ async def test_the_store_refuses_what_discord_should_not_have_let_through(
 async def test_members_do_not_see_or_change_each_others_settings(world: World) -> None:
     await world.mira.slash(world.channel, "settings temperature", value=1.5)
     await world.ada.slash(world.channel, "settings temperature", value=0.2)
-    assert (await show(world, world.mira))["temperature"] == "**1.5** (default 0.7)"
-    assert (await show(world, world.ada))["temperature"] == "**0.2** (default 0.7)"
+    assert (await show(world, world.mira))["temperature"] == "**1.5** · yours"
+    assert (await show(world, world.ada))["temperature"] == "**0.2** · yours"
     await world.ada.slash(world.channel, "settings reset")
     assert "temperature 1.5" in footer(await world.lyrics())
     assert "temperature 0.7" in footer(await world.lyrics(by=world.ada))
     assert len(world.public()) == 2
 
 
-async def test_show_lists_every_parameter_with_its_default_where_that_differs(world: World) -> None:
+async def test_show_lists_every_parameter_with_where_it_comes_from(world: World) -> None:
     assert await show(world, world.mira) == {
-        "temperature": "**0.7**",
-        "top_k": "**50**",
-        "top_p": "**0.95**",
-        "repetition_penalty": "**1.2**",
-        "max_length": "**100**",
-        "num_return_sequences": "**3**",
+        "temperature": "**0.7** · the model's default",
+        "top_k": "**50** · the model's default",
+        "top_p": "**0.95** · the model's default",
+        "repetition_penalty": "**1.2** · the model's default",
+        "max_length": "**100** · the model's default",
+        "num_return_sequences": "**3** · the model's default",
         "seed": "**a new one each time**",
     }
     await world.mira.slash(world.channel, "settings top_k", value=3)
     await world.mira.slash(world.channel, "settings seed", value=0)
     shown = await show(world, world.mira)
-    assert (shown["top_k"], shown["seed"]) == ("**3** (default 50)", "**0**")
+    assert (shown["top_k"], shown["seed"]) == ("**3** · yours", "**0** · yours")
+
+
+async def test_one_setting_goes_back_alone(world: World) -> None:
+    await world.mira.slash(world.channel, "settings top_k", value=3)
+    await world.mira.slash(world.channel, "settings top_p", value=0.5)
+    answer = await world.mira.slash(world.channel, "settings reset", setting="top_k")
+    assert private_sentence(answer) == "Your **top_k** is back to the default."
+    assert (await world.store.sampling(world.mira.id)).model_dump(exclude_unset=True) == {"top_p": 0.5}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+async def test_a_preset_sets_how_songs_sound_and_leaves_the_rest(world: World, name: Preset) -> None:
+    for parameter, value in (("temperature", 2.0), ("max_length", 7), ("seed", 5)):
+        await world.mira.slash(world.channel, f"settings {parameter}", value=value)
+    answer = await world.mira.slash(world.channel, "settings preset", name=name)
+    assert f"**{name}**" in private_sentence(answer)
+    kept = (await world.store.sampling(world.mira.id)).model_dump(exclude_unset=True)
+    assert kept == {"max_length": 7, "seed": 5} | PRESETS[name].model_dump(exclude_unset=True)
+    assert f"temperature {kept['temperature']:g} " in footer(await world.lyrics())
+
+
+def test_a_preset_is_described_in_words_and_of_the_same_parameters_as_the_others() -> None:
+    assert PRESETS.keys() == DESCRIPTIONS.keys()
+    assert {frozenset(preset.model_fields_set) for preset in PRESETS.values()} == {
+        frozenset({"temperature", "top_k", "top_p", "repetition_penalty"})
+    }
 
 
 async def test_reset_brings_everything_back(world: World) -> None:

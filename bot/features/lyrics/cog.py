@@ -11,8 +11,8 @@ from discord.ext import commands
 from bot.features.lyrics.suggestions import suggest
 from bot.features.lyrics.wish import Wish, check_prompt
 from bot.features.lyrics.writer import Writer
-from bot.store import Store
-from model import Header, LyricsError, LyricsService, SamplingParams
+from bot.rules import Rules
+from model import Header, LyricsError, LyricsService
 from model.sampling import MAX_LENGTH, NUM_RETURN_SEQUENCES, SEED
 
 MAX_PROMPT = 300
@@ -35,8 +35,8 @@ def suggesting(field: str) -> Callable[[discord.Interaction[Any], str], Coroutin
 class Lyrics(commands.Cog):
     """Turns a member's prompt, or any message, into songs."""
 
-    def __init__(self, store: Store, service: LyricsService, writer: Writer) -> None:
-        self.store = store
+    def __init__(self, rules: Rules, service: LyricsService, writer: Writer) -> None:
+        self.rules = rules
         self.service = service
         self.writer = writer
         # To be added to the tree, where discord.py does not look for it in a cog by itself.
@@ -66,14 +66,13 @@ class Lyrics(commands.Cog):
         seed: Range[int, SEED.ge, SEED.le] | None = None,
         songs: Range[int, NUM_RETURN_SEQUENCES.ge, NUM_RETURN_SEQUENCES.le] | None = None,
         length: Range[int, MAX_LENGTH.ge, MAX_LENGTH.le] | None = None,
-        private: bool = False,  # noqa: FBT001, FBT002 - an option of a command
+        private: bool | None = None,  # noqa: FBT001 - an option of a command
     ) -> None:
         """Write songs that open with your words."""
         check_prompt(prompt)
-        async with self.writer.reply(interaction, private=private) as reply:
-            sampling = await self.sampling(
-                interaction.user.id, seed=seed, num_return_sequences=songs, max_length=length
-            )
+        here = await self.rules.for_songs(interaction)
+        sampling = here.settings.this_time(seed=seed, num_return_sequences=songs, max_length=length)
+        async with self.writer.reply(interaction, private=here.server.private if private is None else private) as reply:
             header = Header(title, genre, mood, theme)
             await self.writer.write(reply, Wish.new(self.service.checkpoint, prompt, header, sampling))
 
@@ -82,11 +81,7 @@ class Lyrics(commands.Cog):
         if not message.content.strip():
             raise LyricsError("That message has no text to go on from.")
         check_prompt(message.clean_content)
-        async with self.writer.reply(interaction, private=False) as reply:
-            sampling = await self.sampling(interaction.user.id)
+        here = await self.rules.for_songs(interaction)
+        async with self.writer.reply(interaction, private=here.server.private) as reply:
+            sampling = here.settings.sampling
             await self.writer.write(reply, Wish.new(self.service.checkpoint, message.clean_content, Header(), sampling))
-
-    async def sampling(self, user_id: int, **this_time: int | None) -> SamplingParams:
-        """Return the user's own parameters, and in their place those that are given this time."""
-        sampling = await self.store.sampling(user_id)
-        return sampling.model_copy(update={name: value for name, value in this_time.items() if value is not None})

@@ -10,7 +10,9 @@ from bot.features.lyrics.buttons import SongButton
 from bot.features.lyrics.message import Message, songs_message
 from bot.features.lyrics.sharing import check_may_post, finished_request
 from bot.items import is_private
-from bot.render import COLOUR, MAX_TITLE, cut, heading, plain
+from bot.markup import MAX_TITLE, cut, plain
+from bot.render import COLOUR, heading
+from bot.rules import Rules, check_channel
 from bot.store import Store, StoredRequest
 
 KeepingAction = Literal["favourite", "unfavourite", "post", "delete", "erase"]
@@ -19,8 +21,9 @@ KeepingAction = Literal["favourite", "unfavourite", "post", "delete", "erase"]
 class Keeping:
     """Answers the buttons under a song that change what is kept of it; ``Songs`` lets only its owner come here."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, rules: Rules) -> None:
         self.store = store
+        self.rules = rules
 
     async def press(
         self,
@@ -44,6 +47,7 @@ class Keeping:
                 await interaction.response.edit_message(**message)
             case "post":
                 check_may_post(interaction)
+                check_channel(await self.rules.server(interaction), interaction)
                 await interaction.response.send_message(**songs_message(request, number, part))
             case "delete":
                 await interaction.response.edit_message(**_deletion_question(request, number))

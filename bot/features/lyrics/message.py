@@ -12,7 +12,8 @@ from discord.ui import View
 from bot.features.lyrics.buttons import Action, SongButton, StopButton
 from bot.features.lyrics.text import song_parts, whole_words
 from bot.features.lyrics.wish import Wish
-from bot.render import COLOUR, MAX_TITLE, cut, plain
+from bot.markup import MAX_TITLE, cut, plain
+from bot.render import COLOUR
 from bot.store import StoredRequest
 from model import Header, Progress, Queued, SamplingParams
 
@@ -50,9 +51,10 @@ def songs_message(request: StoredRequest, number: int, part: int = 0, *, private
     if len(parts) > 1:
         place.append(f"part {part + 1} of {len(parts)}")
     embed = _embed(request.header, parts[part])
-    embed.set_footer(text=" · ".join([*place, _parameters(request.sampling)]))
+    known = [value for name, value in request.header.items() if name != "title"]
+    embed.set_footer(text=" · ".join([*place, *known, _parameters(request.sampling)]))  # It reads no markup.
     if song.finish_reason == "cancelled":
-        embed.set_author(name="Stopped: this is what there was")
+        embed.set_author(name="Stopped early")
     return Message(embed=embed, view=_song_view(request, number, part, len(parts), private=private))
 
 
@@ -67,8 +69,10 @@ def writing_message(request_id: int, wish: Wish, update: Queued | Progress) -> M
             # Of a song that is longer than a message, the end is what is being written.
             *_, end = song_parts(whole_words(lyrics[0], opening), wish.request.prompt)
             embed = _embed(wish.request.header, end)
-            others = f" · song 1 of {len(lyrics)}, the others come with it" if len(lyrics) > 1 else ""
-            footer = f"Writing…{others}"
+            # The first song may end before the others: the count of words shows that those go on.
+            num_words = sum(len(lyric.split()) for lyric in lyrics)
+            songs = f"Writing {len(lyrics)} songs, of which this is the first" if len(lyrics) > 1 else "Writing"
+            footer = f"{songs}: {num_words:,} words so far…"
     view = View(timeout=None)
     view.add_item(StopButton(request_id))
     return Message(embed=embed.set_footer(text=footer), view=view)
@@ -81,11 +85,7 @@ def left_out_notice(names: tuple[str, ...]) -> str | None:
 
 def _embed(header: Header, description: str) -> discord.Embed:
     title = header.title and cut(plain(header.title), MAX_TITLE)
-    embed = discord.Embed(title=title, description=description, colour=COLOUR)
-    for name, value in header.items():
-        if name != "title":
-            embed.add_field(name=name.capitalize(), value=plain(value))
-    return embed
+    return discord.Embed(title=title, description=description, colour=COLOUR)
 
 
 def _place(queued: Queued) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Self
 import discord
 
 from bot.features.lyrics.message import Message
+from bot.tree import may_only_answer
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,8 @@ class Reply:
     """The answer to an interaction, acknowledged and then edited.
 
     Discord takes edits for 15 minutes. After that, what a member waits for is sent to the channel, where the bot may
-    speak there and the reply was public; else the member finds it in the history.
+    speak there and the reply was public; else the member finds it in the history. Where a member brought the bot
+    along, as a user install, it may never speak but by its answer.
     """
 
     def __init__(self, interaction: discord.Interaction[Any], message_id: int | None, *, private: bool) -> None:
@@ -58,7 +60,8 @@ class Reply:
     async def send_late(self, words: str, notice: str | None = None, **message: Any) -> None:
         """Say something to the member in the channel, if the reply was public and the bot may speak there."""
         channel = self.interaction.channel
-        if self.private or not isinstance(channel, discord.abc.Messageable):
+        if self.private or may_only_answer(self.interaction) or not isinstance(channel, discord.abc.Messageable):
+            log.info("Discord took no answer any more; the history has what was written")
             return
         user = self.interaction.user
         content = "\n".join(filter(None, [f"{user.mention}, {words}", notice]))

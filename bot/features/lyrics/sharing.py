@@ -10,7 +10,9 @@ from discord.ui import ActionRow, Button, Container, DynamicItem, Item, LayoutVi
 
 from bot.features.lyrics.card import Card, Style, draw_card
 from bot.items import Reported
-from bot.render import COLOUR, cut
+from bot.markup import cut
+from bot.render import COLOUR
+from bot.rules import Rules, check_channel
 from bot.store import Store, StoredRequest
 from model import LyricsError
 
@@ -139,8 +141,9 @@ class PostButton(
 class Sharing:
     """Answers *Share as picture* and what follows; only a song's owner ever sees its menu."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, rules: Rules) -> None:
         self.store = store
+        self.rules = rules
 
     async def choose(self, interaction: discord.Interaction[Any], request: StoredRequest, number: int) -> None:
         """Show the card of a song and the menu of styles."""
@@ -156,6 +159,7 @@ class Sharing:
     async def post(self, interaction: discord.Interaction[Any], request_id: int, number: int, style: Style) -> None:
         """Post the card in the channel, as an answer to the click, for which the bot needs no permission."""
         check_may_post(interaction)
+        check_channel(await self.rules.server(interaction), interaction)
         request = await finished_request(self.store, request_id)
         await interaction.response.defer(thinking=True)
         picture = await _picture(interaction, request, number, style)

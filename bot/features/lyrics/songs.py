@@ -13,8 +13,9 @@ from bot.features.lyrics.sharing import Sharing, SongsGone, finished_request
 from bot.features.lyrics.wish import Wish
 from bot.features.lyrics.writer import Writer
 from bot.items import is_private
+from bot.rules import Rules
 from bot.store import Store, StoredRequest
-from model import LyricsError
+from model import Checkpoint, LyricsError
 from model.song import format_prompt
 
 _FILE_NAME = 40
@@ -24,11 +25,12 @@ _FILE_NAME = 40
 class Songs:
     """Answers the buttons under songs, for the member whose songs they are."""
 
-    def __init__(self, store: Store, writer: Writer) -> None:
+    def __init__(self, store: Store, rules: Rules, writer: Writer) -> None:
         self.store = store
+        self.rules = rules
         self.writer = writer
-        self.sharing = Sharing(store)
-        self.keeping = Keeping(store)
+        self.sharing = Sharing(store, rules)
+        self.keeping = Keeping(store, rules)
 
     async def press(
         self, interaction: discord.Interaction[Any], action: Action, request_id: int, number: int, part: int
@@ -89,13 +91,14 @@ class Songs:
             await interaction.response.edit_message(content=request.error, embed=None, view=None)
 
     @property
-    def _checkpoint(self) -> Any:
+    def _checkpoint(self) -> Checkpoint:
         return self.writer.service.checkpoint
 
     async def _write(self, interaction: discord.Interaction[Any], wish: Wish) -> None:
+        here = await self.rules.for_songs(interaction)
         # What comes of a private song is private too.
         async with self.writer.reply(interaction, private=is_private(interaction)) as reply:
-            await self.writer.write(reply, wish)
+            await self.writer.write(reply, wish.with_sampling(here.settings.hold(wish.request.sampling)))
 
 
 async def _offer_copy(interaction: discord.Interaction[Any], request: StoredRequest, number: int) -> None:

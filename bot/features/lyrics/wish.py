@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self, cast
 
-from bot.render import sendable
+from bot.markup import sendable
 from bot.store import StoredRequest
 from model import Checkpoint, GenerationRequest, Header, LyricsError, SamplingParams
 from model.sampling import TEMPERATURE
@@ -70,6 +70,10 @@ class Wish:
         opening = f"{song.lyric}\n\n" if song.finish_reason == "stop" else f"{song.lyric}\n"
         sampling = stored.sampling.model_copy(update={"num_return_sequences": 1, "seed": None})
         return cls.new(checkpoint, stored.prompt, stored.header, sampling, opening=opening)
+
+    def with_sampling(self, sampling: SamplingParams) -> Self:
+        """Return the same wish with other parameters."""
+        return replace(self, request=replace(self.request, sampling=sampling))
 
     @property
     def for_model(self) -> GenerationRequest:
