@@ -38,29 +38,38 @@ def list_embed(name: ListName, page: ListPage, search: str | None) -> discord.Em
 
 def excerpt(song: ListedSong) -> str:
     """Return on one line, unescaped, the words around what was searched for, or the beginning of the song."""
-    return cut(_one_line(song).replace(MARK, ""), _EXCERPT)
+    return _beginning(_one_line(song).replace(MARK, ""))
 
 
 def heading(request: StoredRequest) -> str:
     """Return what a request is listed by, unescaped: its title, or the first line of its prompt."""
-    return request.header.title or request.prompt.strip().splitlines()[0]
+    return (request.header.title or "").strip() or request.prompt.strip().splitlines()[0]
 
 
 def _marked_excerpt(song: ListedSong) -> str:
     """Return the excerpt for an embed, with what was searched for in bold."""
-    pieces = cut(_one_line(song), _EXCERPT).split(MARK)
+    pieces = _beginning(_one_line(song)).split(MARK)
     return "".join(f"**{plain(piece)}**" if number % 2 else plain(piece) for number, piece in enumerate(pieces))
 
 
 def _one_line(song: ListedSong) -> str:
-    text = song.found or song.request.songs[song.number].lyric
-    return " / ".join(line for line in text.splitlines() if line)
+    lines = [line for line in (song.found or song.request.songs[song.number].lyric).splitlines() if line.strip()]
+    # What the song is listed by already need not be read twice.
+    is_twice = not song.found and len(lines) > 1 and lines[0] == heading(song.request)
+    return " / ".join(lines[1:] if is_twice else lines)
+
+
+def _beginning(line: str) -> str:
+    """Return as many whole words of a line as an excerpt has room for; of a word that is too long, its beginning."""
+    if len(line) <= _EXCERPT:
+        return line
+    words = cut(line, _EXCERPT).rpartition(" ")[0]
+    return f"{words.rstrip(' /')}…" if words else cut(line, _EXCERPT)
 
 
 def _which(name: ListName, song: ListedSong) -> str:
     num_songs = len(song.request.songs)
     if num_songs == 1:
         return "1 song"
-    return (
-        f"{num_songs} songs" if name == "history" and song.found is None else f"song {song.number + 1} of {num_songs}"
-    )
+    is_whole_request = name == "history" and song.found is None
+    return f"{num_songs} songs" if is_whole_request else f"Song {song.number + 1} of {num_songs}"

@@ -44,16 +44,16 @@ class Help(commands.Cog):
 
 
 def help_embed(all_commands: Iterable[AnyCommand]) -> discord.Embed:
-    """Say what the commands are for, in the order of their names, those of a server's admins apart."""
+    """Say what the commands are for, in the order in which they were added, those of a server's admins apart."""
     for_all: list[str] = []
     for_admins: list[str] = []
     menus: list[str] = []
-    for command in sorted(all_commands, key=lambda command: command.name):
+    for command in all_commands:
         if isinstance(command, ContextMenu):
             menus.append(f"*{command.name}*")
         else:
             more = " …" if isinstance(command, app_commands.Group) else ""
-            line = f"**/{command.name}**{more} · {command.description}"
+            line = f"**/{command.name}**{more} · {command.description.rstrip('.')}"
             (for_admins if command.default_permissions else for_all).append(line)
     embed = discord.Embed(title="What you can do", description="\n".join(for_all), colour=COLOUR)
     if for_admins:

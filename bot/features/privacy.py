@@ -28,7 +28,9 @@ _NOUNS = {
 """What a row of a table is called; one that is not here, by its table's name."""
 
 
-class Privacy(commands.GroupCog, name="privacy", description="What is kept about you"):
+class Privacy(
+    commands.GroupCog, name="privacy", description="Get everything that is kept about you, or have it deleted"
+):
     """Gives members what is kept about them, and deletes it."""
 
     def __init__(self, store: Store) -> None:

@@ -61,7 +61,7 @@ class Lists(Requests):
             )
 
     async def _list(self, name: ListName, user_id: int, page: int, page_size: int, search: str | None) -> ListPage:
-        match = None if search is None else _match(search)
+        match = None if search is None else _match(user_id, search)
         values = {"user_id": user_id, "match": match}
         ((total,),) = await self._db.execute_fetchall(f"SELECT count(*) FROM ({_ROWS[name]})", values)  # noqa: S608 - ours
         num_pages = max(1, -(-total // page_size))
@@ -83,14 +83,14 @@ class Lists(Requests):
         if match is None:
             return None
         found = await self._one(
-            "SELECT snippet(song_text, 2, ?, ?, '…', ?) AS words FROM song_text WHERE song_text MATCH ? AND rowid = ?",
+            "SELECT snippet(song_text, 3, ?, ?, '…', ?) AS words FROM song_text WHERE song_text MATCH ? AND rowid = ?",
             *[MARK, MARK, _FOUND_WORDS, match, row["id"] * 100 + row["listed"]],
         )
         return found["words"] if found else None
 
 
-def _match(search: str) -> str:
+def _match(user_id: int, search: str) -> str:
     """Return the words as an FTS5 expression: each one quoted, so that none is an operator, the last one a prefix."""
     words = search.encode("utf-8", "ignore").decode().replace("\0", " ").split()
-    quoted = ['"{}"'.format(word.replace('"', '""')) for word in words]
-    return f"{' '.join(quoted)}*" if quoted else '""'
+    quoted = " ".join('"{}"'.format(word.replace('"', '""')) for word in words) or '""'
+    return f'owner : "{user_id}" AND {{prompt header lyric}} : ({quoted}*)'

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simcord.preview._markdown import markdown_tokens
 
+from bot.features.buttons import MAX_SEARCH, OpenMenu
 from bot.features.lyrics.card import Card, draw_card
 from bot.features.lyrics.message import songs_message, writing_message
 from bot.features.lyrics.sharing import STYLES, CardMenu
@@ -23,7 +24,8 @@ from bot.features.lyrics.songs import text_file
 from bot.features.lyrics.text import song_parts, whole_words
 from bot.features.lyrics.wish import NothingToSee, Wish
 from bot.markup import MAX_DESCRIPTION, plain, sendable
-from bot.store import StoredRequest
+from bot.render import list_embed
+from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest
 from model import Checkpoint, GeneratedSong, Header, LyricsService, Progress, SamplingParams
 from tests.bot.test_render import ScriptedEngine
 from tests.bot.world import World, checked, response
@@ -120,6 +122,28 @@ def stored(prompt: str, lyric: str, header: Header) -> StoredRequest:
         sampling=SamplingParams(seed=2**32 - 1), checkpoint="x", state="finished", error=None,
         created_at=datetime.now(UTC), songs=(GeneratedSong(lyric, "cancelled", 1),) * 10,
     )  # fmt: skip
+
+
+@settings(STABLE)
+@given(SONG, TEXT, TEXT, st.lists(st.integers(0, 90), max_size=6), st.sampled_from(["history", "favourites"]))
+def test_any_song_is_listed(written: str, prompt: str, title: str, spans: list[int], name: ListName) -> None:
+    lyric = sendable(f"a{prompt}{written}")
+    found = lyric
+    for number, place in enumerate(sorted(spans)):
+        found = f"{found[: place + number]}{MARK}{found[place + number :]}"
+    request = stored(f"a{sendable(prompt)}", lyric, Header(title=sendable(title)[:100]))
+    page = ListPage((ListedSong(request, 3), ListedSong(request, 9, found)), 1, 3)
+    view = View(timeout=None)
+    view.add_item(OpenMenu(page))
+    embed = list_embed(name, page, sendable(title)[:MAX_SEARCH])
+    check_limits(embed, view)
+    for text in [embed.title, *(field.name for field in embed.fields), *(field.value for field in embed.fields)]:
+        shown = str(text).rpartition("\n")[0] or str(text)
+        assert shown.strip()
+        assert marks(shown) == set()
+    for option in view.to_components()[0]["components"][0]["options"]:
+        assert 0 < len(option["label"].strip()) <= len(option["label"]) <= 100
+        assert len(option.get("description", "")) <= 100
 
 
 def check_limits(embed: discord.Embed, view: View) -> None:

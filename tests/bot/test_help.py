@@ -23,7 +23,7 @@ async def test_help_names_every_command_and_is_private(world: World) -> None:
     assert {line.split("**")[1] for line in lines} == {
         f"/{command.partition(' ')[0]}" for command in world.mira.available_commands(world.channel)
     }
-    assert "**/lyrics** · Write songs that open with your words." in lines
+    assert lines[0] == "**/lyrics** · Write songs that open with your words"
     assert "**/settings** … · How your songs are written" in lines
     assert fields(embed(shown))["On a message"] == "Under *Apps* in its menu: *Continue as lyrics*"
     assert "everybody else is offered a copy" in fields(embed(shown))["Under a song"]

@@ -42,7 +42,6 @@ async def test_history_is_private_and_newest_first(world: World) -> None:
     assert shown.ephemeral
     assert names(shown) == ["second words", "first words"]
     assert "3 songs · <t:" in str(embed(shown).fields[0].value)
-    assert str(embed(shown).fields[0].value).startswith("second words")
     assert len(world.public()) == 2
     assert len(world.channel.history(viewer=world.ada)) == 2
 

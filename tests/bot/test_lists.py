@@ -55,13 +55,13 @@ async def test_a_search_lists_what_has_the_words_in_bold(filled: World) -> None:
     assert shown.ephemeral
     assert embed(shown).title == "Your songs with “wil”"
     assert names(shown) == ["a \\*wild\\* tide"]
-    assert values(shown) == ["a \\***wild**\\* tide / song 0\nsong 1 of 3"]
+    assert values(shown) == ["a \\***wild**\\* tide / song 0\nSong 1 of 3"]
     assert lyric(await opened(filled, shown, "a *wild* tide")) == "**a \\*wild\\* tide**\nsong 0"
 
 
 async def test_a_search_opens_the_song_that_has_the_words(filled: World) -> None:
     shown = await listed(filled, "history", search="wild 2")
-    assert values(shown) == ["a \\***wild**\\* tide / song **2**\nsong 3 of 3"]
+    assert values(shown) == ["a \\***wild**\\* tide / song **2**\nSong 3 of 3"]
     assert footer(await opened(filled, shown, "a *wild* tide")).startswith("3/3")
 
 
@@ -156,6 +156,19 @@ async def test_who_may_not_speak_in_a_channel_posts_nothing_there(singing: World
     assert channel.history() == []
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_in_a_thread_its_own_permission_counts(singing: World, *, allowed: bool) -> None:
+    in_threads = discord.PermissionOverwrite(send_messages_in_threads=allowed, send_messages=not allowed)
+    channel = singing.mira.guild.create_text_channel("threads", overwrites={singing.mira: in_threads})
+    await singing.ada.slash(channel, "lyrics", prompt="two lanterns")
+    await channel.history()[0].create_thread(name="about it")
+    (thread,) = channel.threads
+    song = await singing.mira.slash(thread, "lyrics", prompt="two lanterns", private=True)
+    posted = await singing.mira.click(response(song), label="Post here")
+    assert response(posted).ephemeral is not allowed
+    assert len(thread.history()) == allowed
+
+
 async def test_a_song_that_was_written_privately_is_posted_too(singing: World) -> None:
     song = await singing.lyrics(private=True)
     assert list(buttons(song))[-2:] == ["Post here", "Delete…"]
@@ -192,19 +205,28 @@ async def test_a_request_is_deleted_once_it_is_confirmed(filled: World) -> None:
     assert private_sentence(refused) == "These songs are no longer kept."
 
 
-async def test_the_question_says_how_many_songs_and_favourites_go(singing: World) -> None:
+async def test_the_question_says_how_many_songs_go_and_that_favourites_do(singing: World) -> None:
     await singing.lyrics(songs=1)
-    await singing.lyrics("both of them", songs=2)
-    for label in ("Favourite", "▶", "Favourite"):
-        await singing.mira.click(singing.public()[-1], label=label)
+    song = await singing.lyrics("both of them", songs=2)
+    await singing.mira.click(response(song), label="Favourite")
     shown = await listed(singing, "history")
     for name, words in (
-        ("both of them", "**2 songs**, 2 of them favourites, for"),
-        ("two lanterns", "**1 song**, for"),
+        ("both of them", "This deletes **2 songs**, your favourites among them, for good."),
+        ("two lanterns", "This deletes **1 song**, for good."),
     ):
         song = await opened(singing, shown, name)
         await singing.mira.click(response(song), label="Delete…")
-        assert words in str(embed(song).description)
+        assert str(embed(song).description).startswith(words)
+
+
+async def test_an_excerpt_is_of_whole_words_where_there_are_some(singing: World) -> None:
+    await singing.lyrics("word " * 40, songs=1)
+    await singing.lyrics("x" * 200, songs=1)
+    singing.rows("UPDATE request SET title = 'Long'")
+    shown = await listed(singing, "history")
+    long, words = values(shown)
+    assert long.partition("\n")[0] == "x" * 89 + "…"
+    assert words.partition("\n")[0] == ("word " * 17).strip() + "…"
 
 
 async def test_a_public_message_of_deleted_songs_says_so(singing: World) -> None:
@@ -237,7 +259,7 @@ async def test_a_favourite_is_the_song_that_is_shown(singing: World) -> None:
     shown = await listed(singing, "favourites")
     assert shown.ephemeral
     assert embed(shown).title == "Your favourites"
-    assert values(shown) == ["two lanterns / song 1\nsong 2 of 3"]
+    assert values(shown) == ["song 1\nSong 2 of 3"]
     favourite = await opened(singing, shown, "two lanterns")
     assert favourite.ephemeral
     assert footer(favourite).startswith("2/3")
@@ -255,7 +277,7 @@ async def test_both_songs_of_a_request_can_be_favourites_and_the_latest_is_first
         await singing.mira.click(response(song), label=label)
         await singing.env.advance_time(1)
     shown = await listed(singing, "favourites")
-    assert values(shown) == ["two lanterns / song 0\nsong 1 of 3", "two lanterns / song 1\nsong 2 of 3"]
+    assert values(shown) == ["song 0\nSong 1 of 3", "song 1\nSong 2 of 3"]
 
 
 async def test_favourites_are_paged_and_searched(filled: World) -> None:

@@ -59,7 +59,7 @@ class Keeping:
 def _deletion_question(request: StoredRequest, number: int) -> Message:
     """Ask whether a request shall be deleted with all of its songs; *Keep* goes back to the one that was shown."""
     songs = f"**{len(request.songs)} songs**" if len(request.songs) > 1 else "**1 song**"
-    favourites = f", {len(request.favourites)} of them favourites" if request.favourites else ""
+    favourites = ", your favourites among them" if request.favourites else ""
     embed = discord.Embed(title=f"Delete “{cut(plain(heading(request)), MAX_TITLE - 20)}”?", colour=COLOUR)
     embed.description = (
         f"This deletes {songs}{favourites}, for good. Messages in Discord that show them stay, but their buttons no "
