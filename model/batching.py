@@ -63,6 +63,11 @@ class BatchingEngine:
         spoken_for = sum(bool(task.waiting) and not task.running for task in self._tasks)
         return len(self._drafts) + spoken_for < self._limit
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job has not ended yet."""
+        return bool(self._tasks)
+
     def add(self, job: Job) -> None:
         """Take a job; see ``Engine.add``."""
         request = job.request

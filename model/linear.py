@@ -95,16 +95,28 @@ class Int8Linear:
         self._bias = bias
         # Without VNNI, sums of two products saturate at 16 bits unless the inputs spare one of theirs.
         self._reduce_range = not _has_vnni()
-        # A first row from -1 to 1 keeps the scale of the inputs, which FBGEMM takes from all rows, the same for ever.
-        self._anchor = torch.zeros(1, size)
-        self._anchor[0, 0], self._anchor[0, -1] = -1.0, 1.0
+        self._inputs = _anchored(1, size)
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (rows, in) to (rows, out)."""
+        rows = len(inputs)
+        if len(self._inputs) <= rows:
+            self._inputs = _anchored(rows + 1, inputs.shape[1])
         scale = inputs.abs().amax(1, keepdim=True).clamp_(min=_TINY)
-        anchored = torch.cat([self._anchor, inputs / scale])
+        anchored = self._inputs[: rows + 1]
+        torch.div(inputs, scale, out=anchored[1:])
         result: torch.Tensor = torch.ops.quantized.linear_dynamic(anchored, self._packed, self._reduce_range)[1:]
         return result.mul_(scale) if self._bias is None else torch.addcmul(self._bias, result, scale)
+
+
+def _anchored(rows: int, size: int) -> torch.Tensor:
+    """Return space for inputs behind a first row that goes from -1 to 1.
+
+    That row keeps the scale of the inputs, which FBGEMM takes from all rows, the same for ever.
+    """
+    inputs = torch.zeros(rows, size)
+    inputs[0, 0], inputs[0, -1] = -1.0, 1.0
+    return inputs
 
 
 def _has_vnni() -> bool:

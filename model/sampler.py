@@ -12,10 +12,10 @@ import torch
 
 from model.sampling import SamplingParams
 
-_POOLS = (128, 2048)
+_POOLS = (64, 512, 4096)
 """Sizes of the pool of likeliest tokens in which a row is tried before all of them are sorted."""
 
-_BLOCK = 64
+_GROUP = 32
 """Tokens whose maximum stands for them while the pool is sought."""
 
 _NEVER = -1.0
@@ -103,24 +103,29 @@ def sample(
 
 def find_pool(logits: torch.Tensor, size: int) -> Pool:
     """Return the ``size`` likeliest tokens of each row; of tokens that tie for the last place, any."""
-    rows, vocabulary = logits.shape
+    vocabulary = logits.shape[1]
     if size == vocabulary:
         return Pool(*logits.sort(stable=True))
-    blocks = vocabulary // _BLOCK
-    if size >= blocks:
+    groups = vocabulary // _GROUP
+    if size >= groups:
         scores, ids = logits.topk(size)
     else:
-        # The best tokens all lie in the blocks with the best maxima, or behind the last whole block.
-        body = logits[:, : blocks * _BLOCK].view(rows, blocks, _BLOCK)
-        best = body.amax(2).topk(size, sorted=False).indices.unsqueeze(2)  # (rows, size, 1)
-        inside = body.gather(1, best.expand(-1, -1, _BLOCK)).flatten(1)
-        scores, places = torch.cat([inside, logits[:, blocks * _BLOCK :]], 1).topk(size)
-        behind = places - size * _BLOCK
-        ids = best.squeeze(2).gather(1, (places // _BLOCK).clamp(max=size - 1)) * _BLOCK + places % _BLOCK
-        ids = torch.where(behind >= 0, blocks * _BLOCK + behind, ids)
-    ids, order = ids.sort()
-    scores, order = scores.gather(1, order).sort(stable=True)
-    return Pool(scores, ids.gather(1, order))
+        # The best tokens all lie in the groups with the best maxima, or behind the last whole group. A group is of
+        # tokens that lie ``groups`` apart, so that the maxima of neighbours are found side by side.
+        body = logits[:, : groups * _GROUP].unflatten(1, (_GROUP, groups))
+        best = body.amax(1).topk(size, sorted=False).indices  # (rows, size)
+        steps = torch.arange(_GROUP, device=logits.device).unsqueeze(1)
+        inside = (steps * groups + best.unsqueeze(1)).flatten(1)  # (rows, _GROUP * size)
+        behind = torch.arange(groups * _GROUP, vocabulary, device=logits.device).expand(len(logits), -1)
+        candidates = torch.cat([inside, behind], 1)
+        scores, places = logits.gather(1, candidates).topk(size)
+        ids = candidates.gather(1, places)
+    scores, ids = scores.flip(1), ids.flip(1)
+    if bool((scores[:, 1:] == scores[:, :-1]).any()):
+        ids, order = ids.sort()
+        scores, order = scores.gather(1, order).sort(stable=True)
+        ids = ids.gather(1, order)
+    return Pool(scores, ids)
 
 
 def filter_pool(pool: Pool, logits: torch.Tensor, params: RowParams) -> tuple[Pool, torch.Tensor]:

@@ -71,16 +71,16 @@ def test_the_masks_hold_for_a_real_vocabulary() -> None:
     for top_k, top_p in ((50, 0.95), (0, 0.9), (0, 0.3), (50_257, 1.0), (1000, 0.5)):
         sampling = SamplingParams(top_k=top_k, top_p=top_p)
         params = RowParams.of([sampling], 50_257)
-        masks = [our_mask(logits, params, size) for size in (128, 2048, 50_257)]
+        masks = [our_mask(logits, params, size) for size in (64, 4096, 50_257)]
         whole = [mask for mask, is_whole in masks if is_whole.item()]
         assert whole
         assert all(torch.equal(mask, transformers_mask(logits, sampling)) for mask in whole)
-    assert our_mask(logits, RowParams.of([SamplingParams()], 50_257), 128)[1].item()
+    assert our_mask(logits, RowParams.of([SamplingParams()], 50_257), 64)[1].item()
 
 
-def test_the_pool_has_the_likeliest_tokens_of_every_block_and_behind_the_last() -> None:
+def test_the_pool_has_the_likeliest_tokens_of_every_group_and_behind_the_last() -> None:
     torch.manual_seed(0)
-    logits = torch.randn(4, 64 * 40 + 7)
+    logits = torch.randn(4, 32 * 80 + 7)
     logits[1, -7:] += 9
     logits[2, :64] += 9
     pool = find_pool(logits, 20)
