@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from string import ascii_lowercase
 
 import torch
 from matplotlib.figure import Figure
@@ -35,7 +36,8 @@ def make_checkpoint(folder: Path) -> Path:
     torch.manual_seed(0)
     GPT2LMHeadModel(GPT2Config(bos_token_id=None, eos_token_id=None)).save_pretrained(folder)
     # A letter to each of the first tokens, so that a prompt of as many letters has as many tokens.
-    vocabulary = {chr(ord("a") + number) if number < 26 else f"Ġword{number}": number for number in range(50_257)}
+    words = [*ascii_lowercase, *(f"Ġword{number}" for number in range(50_257 - len(ascii_lowercase)))]
+    vocabulary = {word: number for number, word in enumerate(words)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.decoder = decoders.ByteLevel()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
@@ -47,7 +49,7 @@ def our_side(engine: BatchingEngine) -> Side:
 
     def write(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
         for seed, prompt in enumerate(prompts):
-            text = "".join(chr(ord("a") + token) for token in prompt)
+            text = "".join(ascii_lowercase[token] for token in prompt)
             engine.add(Job(GenerationRequest(text, Header(), sampling.model_copy(update={"seed": seed}))))
         while engine.is_busy:
             engine.step(lambda _: None)
@@ -74,7 +76,7 @@ def measure(sides: dict[str, Side], rows: Sequence[int], rounds: int) -> dict[st
 def make_prompts(rows: int) -> list[list[int]]:
     """Return prompts of letters."""
     letters = random.Random(rows)  # noqa: S311 - it keeps no secret
-    return [[letters.randrange(26) for _ in range(PROMPT_TOKENS)] for _ in range(rows)]
+    return [[letters.randrange(len(ascii_lowercase)) for _ in range(PROMPT_TOKENS)] for _ in range(rows)]
 
 
 def print_table(rates: dict[str, dict[int, float]]) -> None:
@@ -88,7 +90,7 @@ def print_table(rates: dict[str, dict[int, float]]) -> None:
         if peers:
             best = [max(peer[count] for peer in peers) for count in rows]
             ratios = [rates[OURS][count] / other for count, other in zip(rows, best, strict=True)]
-            print(f"| **against {label}** | {' | '.join(f'**{ratio:.2f} ×**' for ratio in ratios)} |")
+            print(f"| **against {label}** | {' | '.join(f'**{ratio:.2f} x**' for ratio in ratios)} |")
 
 
 def draw(rates: dict[str, dict[int, float]], file: Path) -> None:
@@ -101,7 +103,7 @@ def draw(rates: dict[str, dict[int, float]], file: Path) -> None:
     axes.set_title("Tokens a second, GPT-2 124M", loc="left", fontweight="bold")
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color="#e6e3dc")
-    axes.spines[["top", "right", "left"]].set_visible(False)  # type: ignore[call-overload]
+    axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(frameon=False)
     figure.savefig(file, bbox_inches="tight")
 

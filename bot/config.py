@@ -24,6 +24,19 @@ class Config(BaseSettings):
     max_queue: Annotated[int, Field(ge=1, le=1000)] = Field(
         50, description="How many requests may wait; more are refused"
     )
+    max_batch: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, description="Songs written side by side; none takes 32, or as many as KV_CACHE_GB holds"
+    )
+    kv_cache_gb: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Memory for the songs being written, in GB; none takes half of what is free"
+    )
+    precision: Literal["auto", "int8", "float16", "float32"] = Field(
+        "auto", description="Of the weights: `int8`, `float16` or `float32`; `auto` is the fastest that the machine has"
+    )
+    request_timeout: Annotated[float, Field(ge=1, le=840)] = Field(
+        600.0,
+        description="Seconds after which a request's songs end as they stand (1 to 840: Discord waits 15 minutes)",
+    )
     shutdown_grace: Annotated[float, Field(ge=0, le=600)] = Field(
         20.0, description="Seconds that a running song has to end when the bot is stopped"
     )

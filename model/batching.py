@@ -23,7 +23,7 @@ CHUNK = 32
 _SPOILT = "The model gave no usable probabilities for the next word: please try again, with other settings."
 
 _RESERVE = 4
-"""One slot in so many is kept for jobs that have no song running yet."""
+"""One slot in so many is kept from jobs that have as many songs running already."""
 
 
 class BatchingEngine:
@@ -133,7 +133,8 @@ class BatchingEngine:
         ready = [task for task in self._tasks if task.waiting and task.is_read]
         while ready and (free := self._limit - len(self._drafts)) > 0:
             task = min(ready, key=lambda task: len(task.running))
-            if task.running and free <= self._slots // _RESERVE:
+            reserve = self._slots // _RESERVE
+            if free <= reserve <= len(task.running) and task.running:
                 return
             self._start_song(task, changed)
             if not task.waiting:
@@ -186,8 +187,24 @@ class BatchingEngine:
             self._params = RowParams.of([draft.sampling for draft in drafts], logits.shape[1])
         penalize(logits, self._seen[: len(drafts), :num_seen], self._params.repetition_penalty)
         uniform = torch.tensor([[draft.uniform] for draft in drafts], dtype=torch.float64)
-        tokens: list[int] = sample(logits, self._params, uniform).tolist()
+        try:
+            tokens: list[int] = sample(logits, self._params, uniform).tolist()
+        except Exception as error:
+            if _is_out_of_memory(error):
+                raise
+            # One row may be at fault: each is drawn alone, so that it ends without the others.
+            log.exception("A token could not be drawn")
+            return [self._draw_alone(draft, logits, uniform, row) for row, draft in enumerate(drafts)]
         return tokens
+
+    def _draw_alone(self, draft: Draft, logits: torch.Tensor, uniform: torch.Tensor, row: int) -> int:
+        assert self._params is not None, "the batch was tried with them"
+        try:
+            only = torch.tensor([row])
+            return int(sample(logits[only], self._params.select(only), uniform[only]))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends this song alone
+            draft.error = error
+            return -1
 
     def _leave(self, ended: Mapping[int, FinishReason], changed: dict[Task, None]) -> None:
         """Free the slots of drafts that end; the last draft moves into each gap."""

@@ -17,16 +17,9 @@ FinishReason = Literal["stop", "length", "cancelled"]
 """Why a song ended: the model closed it, it reached its length, or it was asked for as it stood."""
 
 
-class TokenFilter(Protocol):
-    """Steers one song: says before every token which ones may come next."""
-
-    def __call__(self, text: str) -> "torch.Tensor | None":
-        """Return which tokens may follow what is written so far, a bool of shape (vocabulary,), or none for all.
-
-        Args:
-            text: What was written after the prompt, whole characters only.
-        """
-
+TokenFilter = Callable[[str], "torch.Tensor | None"]
+"""Steers one song: is given what was written after the prompt, whole characters only, before every token; says which
+tokens may come next, a bool of shape (vocabulary,), or none for all."""
 
 MakeFilter = Callable[[int, Sequence[str]], TokenFilter]
 """Makes the filter of a request's song by its number, from 0, and the text of every token, by id."""

@@ -112,7 +112,7 @@ def find_pool(logits: torch.Tensor, size: int) -> Pool:
     else:
         # The best tokens all lie in the groups with the best maxima, or behind the last whole group. A group is of
         # tokens that lie ``groups`` apart, so that the maxima of neighbours are found side by side.
-        body = logits[:, : groups * _GROUP].unflatten(1, (_GROUP, groups))
+        body = logits[:, : groups * _GROUP].view(-1, _GROUP, groups)
         best = body.amax(1).topk(size, sorted=False).indices  # (rows, size)
         steps = torch.arange(_GROUP, device=logits.device).unsqueeze(1)
         inside = (steps * groups + best.unsqueeze(1)).flatten(1)  # (rows, _GROUP * size)

@@ -7,7 +7,7 @@ from model.cache import slot_bytes
 from model.checkpoint import Checkpoint
 from model.engine import Engine, EngineOptions
 from model.errors import SettingsError
-from model.linear import default_precision
+from model.linear import Precision, default_precision
 from model.machine import free_memory, use_threads
 from model.network import Network
 from model.text import SongTokenizer
@@ -35,12 +35,27 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
         log.warning("%s is served by transformers' generate, one request at a time: %s", checkpoint.name, reason)
         return _load_reference(checkpoint)
     tokenizer = SongTokenizer.load(checkpoint)
-    precision = default_precision() if options.precision == "auto" else options.precision
+    precision = choose_precision(options)
     with Weights.open(checkpoint, config) as weights:
         network = Network(weights, precision)
     slots = count_slots(config, options, free_memory())
     log.info("Up to %d songs side by side, with %s weights", slots, precision)
     return BatchingEngine(checkpoint, network, tokenizer, slots)
+
+
+def choose_precision(options: EngineOptions) -> Precision:
+    """Return the precision of the weights.
+
+    Raises:
+        SettingsError: Where the processor has no kernels for what the host wants.
+    """
+    if options.precision == "auto":
+        return default_precision()
+    if options.precision != "float32" and default_precision() == "float32":
+        raise SettingsError(
+            f"PRECISION is {options.precision}, but this processor can do float32 only: set it to auto."
+        )
+    return options.precision
 
 
 def count_slots(config: Gpt2Config, options: EngineOptions, free: int) -> int:
