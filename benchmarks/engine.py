@@ -29,10 +29,13 @@ from model.serving import load_engine
 PROMPT_TOKENS = 16
 SONG_TOKENS = 100
 OURS = "this engine"
+PEERS = ("transformers", "ctranslate2", "llama.cpp")
 
 
 def make_checkpoint(folder: Path) -> Path:
     """Write a GPT-2 of 124M random weights, with a made-up word for each token and none that ends a song."""
+    if folder.exists():
+        return folder
     torch.manual_seed(0)
     GPT2LMHeadModel(GPT2Config(bos_token_id=None, eos_token_id=None)).save_pretrained(folder)
     # A letter to each of the first tokens, so that a prompt of as many letters has as many tokens.
@@ -115,25 +118,26 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=3)
     parser.add_argument("--precision", choices=["auto", "int8", "float16", "float32"], default="auto")
-    parser.add_argument("--sides", nargs="+", help="only those whose names begin with one of these")
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
+    parser.add_argument("--work", type=Path, help="where to keep the converted models for the next time")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as work:
-        folder = make_checkpoint(Path(work, "gpt2"))
+    with tempfile.TemporaryDirectory() as scratch:
+        work = arguments.work or Path(scratch)
+        folder = make_checkpoint(work / "gpt2")
         engine = load_engine(
             Checkpoint.open(folder), EngineOptions(max_batch=max(arguments.rows), precision=arguments.precision)
         )
         assert isinstance(engine, BatchingEngine), "it is a GPT-2"
         torch.set_num_threads(arguments.threads)
-        sides = {
-            OURS: our_side(engine),
-            **transformers_sides(folder),
-            **ctranslate2_sides(folder, Path(work), arguments.threads),
-            **llama_sides(folder, Path(work), arguments.threads, rows=max(arguments.rows), context=128),
-        }
-        wanted = tuple(arguments.sides or [""])
-        chosen = {name: side for name, side in sides.items() if name == OURS or name.startswith(wanted)}
-        rates = measure(chosen, arguments.rows, arguments.rounds)
+        sides = {OURS: our_side(engine)}
+        if "transformers" in arguments.peers:
+            sides |= transformers_sides(folder)
+        if "ctranslate2" in arguments.peers:
+            sides |= ctranslate2_sides(folder, work, arguments.threads)
+        if "llama.cpp" in arguments.peers:
+            sides |= llama_sides(folder, work, arguments.threads, rows=max(arguments.rows), context=128)
+        rates = measure(sides, arguments.rows, arguments.rounds)
     print_table(rates)
     if arguments.plot:
         draw(rates, arguments.plot)

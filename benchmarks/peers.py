@@ -47,13 +47,14 @@ def transformers_sides(folder: Path) -> dict[str, Side]:
 
 def ctranslate2_sides(folder: Path, work: Path, threads: int) -> dict[str, Side]:
     """Return CTranslate2 in float32 and in int8."""
-    converted = str(work / "ctranslate2")
-    TransformersConverter(str(folder)).convert(converted, force=True)
+    converted = work / "ctranslate2"
     names = AutoTokenizer.from_pretrained(folder).convert_ids_to_tokens
-    # It does not load without special tokens; ``min_length`` keeps the end from being drawn.
-    config = Path(converted, "config.json")
-    special = dict.fromkeys(("bos_token", "eos_token", "unk_token"), names(0))
-    config.write_text(json.dumps(json.loads(config.read_text()) | special))
+    if not converted.exists():
+        TransformersConverter(str(folder)).convert(str(converted))
+        # It does not load without special tokens; ``min_length`` keeps the end from being drawn.
+        config = converted / "config.json"
+        special = dict.fromkeys(("bos_token", "eos_token", "unk_token"), names(0))
+        config.write_text(json.dumps(json.loads(config.read_text()) | special))
 
     def generate(
         generator: "ctranslate2.Generator", prompts: Sequence[Sequence[int]], sampling: SamplingParams
@@ -70,7 +71,7 @@ def ctranslate2_sides(folder: Path, work: Path, threads: int) -> dict[str, Side]
         )
 
     def load(kind: str) -> "ctranslate2.Generator":
-        return ctranslate2.Generator(converted, device="cpu", compute_type=kind, intra_threads=threads, inter_threads=1)
+        return ctranslate2.Generator(str(converted), device="cpu", compute_type=kind, intra_threads=threads, inter_threads=1)
 
     return {f"CTranslate2, {kind}": partial(generate, load(kind)) for kind in ("float32", "int8")}
 
@@ -148,11 +149,12 @@ class LlamaCpp:
 def llama_sides(folder: Path, work: Path, threads: int, *, rows: int, context: int) -> dict[str, Side]:
     """Return llama.cpp with weights of 8 bits."""
     whole, quantized = work / "float16.gguf", work / "q8_0.gguf"
-    write_gguf(folder, whole)
-    params = llama.llama_model_quantize_default_params()
-    params.ftype, params.nthread = llama.LLAMA_FTYPE_MOSTLY_Q8_0, threads
-    if llama.llama_model_quantize(str(whole).encode(), str(quantized).encode(), ctypes.byref(params)):
-        raise RuntimeError("llama.cpp did not quantize")
+    if not quantized.exists():
+        write_gguf(folder, whole)
+        params = llama.llama_model_quantize_default_params()
+        params.ftype, params.nthread = llama.LLAMA_FTYPE_MOSTLY_Q8_0, threads
+        if llama.llama_model_quantize(str(whole).encode(), str(quantized).encode(), ctypes.byref(params)):
+            raise RuntimeError("llama.cpp did not quantize")
     return {"llama.cpp, Q8_0": LlamaCpp(quantized, threads=threads, rows=rows, context=context)}
 
 

@@ -56,8 +56,8 @@ class KVCache:
         self._tensor = torch.frombuffer(mmap.mmap(-1, 4 * prod(shape)), dtype=torch.float32).view(shape)
         # Every position of every head is a line of this view, each layer apart.
         self._lines = self._tensor.view(config.n_layer, -1, config.head_size)
-        # Blocks as (slots times heads, BLOCK, head size), each layer apart.
-        self._blocks = self._tensor.flatten(3, 4)
+        # Keys and values of each block of each layer, each of shape (slots times heads, BLOCK, head size).
+        self._blocks = [[block.unbind() for block in layer.unbind(1)] for layer in self._tensor.flatten(3, 4)]
 
     def load(self, slot: int, prompt: PromptCache) -> None:
         """Copy a prompt into a slot."""
@@ -103,8 +103,8 @@ class KVCache:
 
     def block(self, layer: int, number: int, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the keys and the values of a block, each (rows, BLOCK, head size); ``rows`` counts heads."""
-        keys, values = self._blocks[layer, :, number, :rows].unbind()
-        return keys, values
+        keys, values = self._blocks[layer][number]
+        return keys[:rows], values[:rows]
 
 
 def _num_blocks(config: Gpt2Config) -> int:
