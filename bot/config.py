@@ -30,8 +30,8 @@ class Config(BaseSettings):
     kv_cache_gb: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Memory for the songs being written, in GB; none takes half of what is free"
     )
-    precision: Literal["auto", "int8", "float16", "float32"] = Field(
-        "auto", description="Of the weights: `int8`, `float16` or `float32`; `auto` is the fastest that the machine has"
+    precision: Literal["auto", "int8", "bfloat16", "float16", "float32"] = Field(
+        "auto", description="Of the weights; auto is the fastest that the machine has"
     )
     request_timeout: Annotated[float, Field(ge=1, le=840)] = Field(
         600.0,

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from model.cache import KVCache, PromptCache
 from model.checkpoint import Checkpoint
 from model.draft import Draft, Task
 from model.engine import FinishReason, Job
 from model.errors import SongFailed
 from model.network import Chunk, Network
-from model.sampler import RowParams, penalize, sample
+from model.sampler import POOLS, RowParams, penalize, sample
 from model.song import format_prompt, with_opening_tag
 from model.text import SongTokenizer
 
@@ -45,9 +44,11 @@ class BatchingEngine:
         self._tokenizer = tokenizer
         self._slots = slots
         self._context = network.config.n_positions
-        self._cache = KVCache(network.config, slots)
+        # A GPU would have to be waited for between two pools; it sorts the whole vocabulary in less time.
+        self._pools = POOLS if network.device.type == "cpu" else ()
+        self._cache = network.make_cache(slots)
         # The tokens of each slot, for the repetition penalty; behind the last stands the first again.
-        self._seen = torch.zeros(slots, self._context, dtype=torch.int64)
+        self._seen = torch.zeros(slots, self._context, dtype=torch.int64, device=network.device)
         self.reset()
 
     def reset(self) -> None:
@@ -76,7 +77,7 @@ class BatchingEngine:
         if not ids:
             raise SongFailed("This model cannot begin without opening words: please give the song some.")
         max_length = min(request.sampling.max_length, self._context - len(ids))
-        self._tasks.append(Task(job, opening, ids, max_length, PromptCache.of(self._network.config, len(ids) - 1)))
+        self._tasks.append(Task(job, opening, ids, max_length, self._network.make_prompt(len(ids) - 1)))
 
     def step(self, on_update: Callable[[Job], None]) -> None:
         """Write a token for every running song; see ``Engine.step``.
@@ -153,7 +154,7 @@ class BatchingEngine:
         slot = len(self._drafts)
         self._cache.load(slot, task.cache)
         self._seen[slot] = task.prompt_ids[0]
-        self._seen[slot, : len(task.prompt_ids)] = torch.tensor(task.prompt_ids)
+        self._seen[slot, : len(task.prompt_ids)] = torch.tensor(task.prompt_ids, device=self._network.device)
         self._drafts.append(draft)
         task.running[number] = draft
         self._params = None
@@ -178,17 +179,21 @@ class BatchingEngine:
                 ended[slot] = reason
             draft.task.note(draft)
             changed[draft.task] = None
-        self._seen[range(len(drafts)), [length + 1 for length in lengths]] = torch.tensor(tokens).clamp_(min=0)
+        self._seen[range(len(drafts)), [length + 1 for length in lengths]] = torch.tensor(
+            tokens, device=self._network.device
+        ).clamp_(min=0)
         self._leave(ended, changed)
 
     def _draw(self, drafts: Sequence[Draft], logits: torch.Tensor, num_seen: int) -> list[int]:
         """Return a token for each draft, -1 where none can be drawn; ``logits`` is changed."""
         if self._params is None or len(self._params.top_k) != len(drafts):
-            self._params = RowParams.of([draft.sampling for draft in drafts], logits.shape[1])
+            self._params = RowParams.of([draft.sampling for draft in drafts], logits.shape[1], self._network.device)
         penalize(logits, self._seen[: len(drafts), :num_seen], self._params.repetition_penalty)
-        uniform = torch.tensor([[draft.uniform] for draft in drafts], dtype=torch.float64)
+        uniform = torch.tensor([[draft.uniform] for draft in drafts], dtype=torch.float64).to(
+            self._network.device, non_blocking=True
+        )
         try:
-            tokens: list[int] = sample(logits, self._params, uniform).tolist()
+            tokens: list[int] = sample(logits, self._params, uniform, self._pools).tolist()
         except Exception as error:
             if _is_out_of_memory(error):
                 raise
@@ -201,7 +206,7 @@ class BatchingEngine:
         assert self._params is not None, "the batch was tried with them"
         try:
             only = torch.tensor([row])
-            return int(sample(logits[only], self._params.select(only), uniform[only]))
+            return int(sample(logits[only], self._params.select(only), uniform[only], self._pools))
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this song alone
             draft.error = error
             return -1

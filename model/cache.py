@@ -8,10 +8,11 @@ import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Protocol
 
 import torch
 
-from model.weights import Gpt2Config
+from model.weights import CPU, Gpt2Config
 
 BLOCK = 32
 """Positions in a block."""
@@ -25,9 +26,12 @@ class PromptCache:
     """Shape (layers, 2, heads, positions, head size)."""
 
     @classmethod
-    def of(cls, config: Gpt2Config, positions: int) -> "PromptCache":
+    def of(
+        cls, config: Gpt2Config, positions: int, device: torch.device = CPU, dtype: torch.dtype = torch.float32
+    ) -> "PromptCache":
         """Return a cache for a prompt of that many tokens, yet to be filled."""
-        return cls(torch.zeros(config.n_layer, 2, config.n_head, positions, config.head_size))
+        shape = (config.n_layer, 2, config.n_head, positions, config.head_size)
+        return cls(torch.zeros(shape, device=device, dtype=dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,18 @@ class Reach:
     """Zero or minus infinity, shape (rows times heads, 1, BLOCK)."""
 
 
+class SongCache(Protocol):
+    """Keys and values of the running songs, each in a slot of its own."""
+
+    def load(self, slot: int, prompt: PromptCache) -> None:
+        """Copy a prompt into a slot."""
+
+    def move(self, source: int, target: int, positions: int) -> None:
+        """Copy the first ``positions`` of a slot to another."""
+
+
 class KVCache:
-    """Keys and values of up to ``slots`` songs, each in a slot of its own.
+    """A ``SongCache`` for the CPU: keys and values of up to ``slots`` songs, each in a slot of its own.
 
     Args:
         config: The model's shape.
@@ -111,6 +125,6 @@ def _num_blocks(config: Gpt2Config) -> int:
     return -(-config.n_positions // BLOCK)
 
 
-def slot_bytes(config: Gpt2Config) -> int:
+def slot_bytes(config: Gpt2Config, dtype: torch.dtype) -> int:
     """Return the bytes of keys and values that a song of the full context takes."""
-    return 4 * config.n_layer * 2 * _num_blocks(config) * BLOCK * config.n_embd
+    return dtype.itemsize * config.n_layer * 2 * _num_blocks(config) * BLOCK * config.n_embd

@@ -83,7 +83,7 @@ class EngineOptions:
     """Songs that are written side by side; none is ``DEFAULT_BATCH``, or as many as the memory holds."""
     kv_cache_gb: float | None = None
     """Memory for the keys and values of these songs, in GB of 10^9 bytes; none is half of what is free."""
-    precision: Literal["auto", "int8", "float16", "float32"] = "auto"
+    precision: Literal["auto", "int8", "bfloat16", "float16", "float32"] = "auto"
     """Of the weights; auto is the fastest that the machine has."""
 
 

@@ -15,7 +15,8 @@ from typing import Literal, Protocol
 import torch
 from torch.nn import functional
 
-Precision = Literal["int8", "float16", "float32"]
+Precision = Literal["int8", "bfloat16", "float16", "float32"]
+"""Of the weights; bfloat16 is for GPUs alone, int8 for CPUs alone."""
 
 _LEAST_ROWS = 4
 _TINY = torch.finfo(torch.float32).tiny
@@ -28,30 +29,25 @@ class Linear(Protocol):
         """Map float32 of shape (rows, in) to (rows, out)."""
 
 
-def default_precision() -> Precision:
-    """Return the fastest precision that this processor has kernels for."""
+def fastest_precision(device: torch.device) -> Precision:
+    """Return the fastest precision that a device has kernels for."""
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "int8" if "fbgemm" in torch.backends.quantized.supported_engines else "float32"
 
 
-def make_linear(weight: torch.Tensor, bias: torch.Tensor | None, precision: Precision) -> Linear:
-    """Pack a layer.
-
-    Args:
-        weight: Float32 of shape (out, in).
-        bias: Shape (out,), or none.
-        precision: Of the weights; with int8 of the inputs as well.
-    """
-    match precision:
-        case "int8":
-            return Int8Linear(weight, bias)
-        case "float16":
-            return Float16Linear(weight, bias)
-        case "float32":
-            return Float32Linear(weight, bias)
+def linear_of(precision: Precision) -> "type[Int8Linear | Float16Linear | Float32Linear]":
+    """Return the layers of a precision on the CPU, made of float32 weights of shape (out, in) and a bias or none."""
+    kinds: dict[str, type[Int8Linear | Float16Linear | Float32Linear]] = {
+        "int8": Int8Linear,
+        "float16": Float16Linear,
+        "float32": Float32Linear,
+    }
+    return kinds[precision]
 
 
-class Float32Linear:
-    """The layer as it was trained."""
+class PlainLinear:
+    """The layer in whatever its tensors are, on whatever device they are."""
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
         self._weight = weight.contiguous()
@@ -59,11 +55,18 @@ class Float32Linear:
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (rows, in) to (rows, out)."""
+        return functional.linear(inputs, self._weight, self._bias)
+
+
+class Float32Linear(PlainLinear):
+    """The layer as it was trained, on the CPU."""
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Map (rows, in) to (rows, out)."""
         rows = len(inputs)
         if rows >= _LEAST_ROWS:
-            return functional.linear(inputs, self._weight, self._bias)
-        padded = functional.pad(inputs, (0, 0, 0, _LEAST_ROWS - rows))
-        return functional.linear(padded, self._weight, self._bias)[:rows]
+            return super().__call__(inputs)
+        return super().__call__(functional.pad(inputs, (0, 0, 0, _LEAST_ROWS - rows)))[:rows]
 
 
 class Float16Linear:

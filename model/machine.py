@@ -16,8 +16,10 @@ def use_threads() -> None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
 
 
-def free_memory() -> int:
-    """Return the bytes that this process may still take: what the machine has, or less where a container says so."""
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that this process may still take: what the device has, or less where a container says so."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
     free: int = psutil.virtual_memory().available
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.is_file() and used.is_file() and (most := limit.read_text().strip()) != "max":

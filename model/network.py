@@ -9,8 +9,10 @@ import torch
 from torch.nn import functional
 
 from model.cache import KVCache, PromptCache, Reach
-from model.linear import Linear, Precision, make_linear
+from model.linear import Linear
 from model.weights import Weights
+
+MakeLinear = Callable[[torch.Tensor, torch.Tensor | None], Linear]
 
 _gelu_tanh = partial(functional.gelu, approximate="tanh")
 _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -58,14 +60,14 @@ class Block:
     mlp_out: Linear
 
     @classmethod
-    def load(cls, weights: Weights, number: int, precision: Precision) -> Self:
+    def load(cls, weights: Weights, number: int, make_linear: MakeLinear) -> Self:
         """Read and pack the layer of that number, from 0."""
         config, size, inner = weights.config, weights.config.n_embd, weights.config.inner_size
 
         def linear(name: str, inputs: int, outputs: int) -> Linear:
             # GPT-2 keeps these the other way round than nn.Linear.
             weight = weights.get(f"h.{number}.{name}.weight", inputs, outputs).t()
-            return make_linear(weight, weights.get(f"h.{number}.{name}.bias", outputs), precision)
+            return make_linear(weight, weights.get(f"h.{number}.{name}.bias", outputs))
 
         scale = config.head_size**-0.5 if config.scale_attn_weights else 1.0
         return cls(
@@ -92,18 +94,30 @@ class Chunk:
 class Network:
     """The model, on the CPU.
 
-    Attention is the caller's: a mixture of rows goes through everything else side by side.
+    Args:
+        weights: Of the checkpoint.
+        make_linear: Packs a layer's weight, of shape (out, in), and bias.
     """
 
-    def __init__(self, weights: Weights, precision: Precision) -> None:
+    def __init__(self, weights: Weights, make_linear: MakeLinear) -> None:
         config = weights.config
         self.config = config
+        self.device = weights.device
+        self._dtype = weights.dtype
         self._tokens = weights.get("wte.weight", config.vocab_size, config.n_embd)
         self._positions = weights.get("wpe.weight", config.n_positions, config.n_embd)
-        self._blocks = [Block.load(weights, number, precision) for number in range(config.n_layer)]
+        self._blocks = [Block.load(weights, number, make_linear) for number in range(config.n_layer)]
         self._last_norm = Norm.load(weights, "ln_f")
-        self._head = make_linear(weights.head(), None, precision)
+        self._head = make_linear(weights.head(), None)
         self._activation = _ACTIVATIONS[config.activation_function]
+
+    def make_cache(self, slots: int) -> KVCache:
+        """Return a cache for so many songs."""
+        return KVCache(self.config, slots)
+
+    def make_prompt(self, positions: int) -> PromptCache:
+        """Return a cache for a prompt of so many tokens."""
+        return PromptCache.of(self.config, positions, self.device, self._dtype)
 
     def decode(self, tokens: Sequence[int], lengths: Sequence[int], cache: KVCache) -> torch.Tensor:
         """Read one token for every row.
@@ -133,15 +147,15 @@ class Network:
 
         What a chunk gives depends on where it starts and ends, not on the others.
         """
-        ids = torch.tensor([number for chunk in chunks for number in chunk.ids])
-        positions = torch.tensor([chunk.start + place for chunk in chunks for place in range(len(chunk.ids))])
+        ids = torch.tensor([number for chunk in chunks for number in chunk.ids], device=self.device)
+        positions = [chunk.start + place for chunk in chunks for place in range(len(chunk.ids))]
         sizes = [len(chunk.ids) for chunk in chunks]
 
         def attend(layer: int, projected: torch.Tensor) -> torch.Tensor:
             parts = zip(chunks, torch.split(projected, sizes), strict=True)
             return torch.cat([self._attend_chunk(chunk, layer, part) for chunk, part in parts])
 
-        self._forward(ids, positions, attend)
+        self._forward(ids, torch.tensor(positions, device=self.device), attend)
 
     def _forward(
         self, ids: torch.Tensor, positions: torch.Tensor, attend: Callable[[int, torch.Tensor], torch.Tensor]
@@ -161,7 +175,7 @@ class Network:
         kept = chunk.cache.tensor[layer]  # (2, heads, positions, head size)
         kept[0, :, chunk.start : end] = keys
         kept[1, :, chunk.start : end] = values
-        mask = torch.ones(tokens, end, dtype=torch.bool).tril(chunk.start)
+        mask = torch.ones(tokens, end, dtype=torch.bool, device=self.device).tril(chunk.start)
         attended = functional.scaled_dot_product_attention(
             queries.unsqueeze(0),
             kept[:1, :, :end],

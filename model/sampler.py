@@ -12,7 +12,7 @@ import torch
 
 from model.sampling import SamplingParams
 
-_POOLS = (64, 512, 4096)
+POOLS = (64, 512, 4096)
 """Sizes of the pool of likeliest tokens in which a row is tried before all of them are sorted."""
 
 _GROUP = 32
@@ -37,7 +37,7 @@ class RowParams:
         """Return the parameters of rows of a vocabulary of this size."""
 
         def column(values: list[float], dtype: torch.dtype = torch.float32) -> torch.Tensor:
-            return torch.tensor(values, dtype=dtype, device=device).unsqueeze(1)
+            return torch.tensor(values, dtype=dtype).unsqueeze(1).to(device, non_blocking=True)
 
         return cls(
             column([row.temperature for row in rows]),
@@ -72,7 +72,7 @@ def penalize(logits: torch.Tensor, seen: torch.Tensor, penalty: torch.Tensor) ->
 
 
 def sample(
-    logits: torch.Tensor, params: RowParams, uniform: torch.Tensor, pools: Sequence[int] = _POOLS
+    logits: torch.Tensor, params: RowParams, uniform: torch.Tensor, pools: Sequence[int] = POOLS
 ) -> torch.Tensor:
     """Draw a token for each row.
 

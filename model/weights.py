@@ -12,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 from model.checkpoint import Checkpoint, weight_files
 from model.errors import CheckpointError, describe_violations
 
+CPU = torch.device("cpu")
+
 _PREFIX = "transformer."
 
 ACTIVATIONS = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu", "relu")
@@ -82,10 +84,20 @@ class Weights:
     _files: dict[str, Any]
     """The open file that has a tensor, by the tensor's name without prefix."""
     _names: dict[str, str]
+    device: torch.device
+    """Where the tensors go."""
+    dtype: torch.dtype
+    """What they become."""
 
     @classmethod
     @contextmanager
-    def open(cls, checkpoint: Checkpoint, config: Gpt2Config) -> Iterator[Self]:
+    def open(
+        cls,
+        checkpoint: Checkpoint,
+        config: Gpt2Config,
+        device: torch.device = CPU,
+        dtype: torch.dtype = torch.float32,
+    ) -> Iterator[Self]:
         """Open the weights for as long as the context lasts."""
         files, names = {}, {}
         with ExitStack() as stack:
@@ -94,10 +106,10 @@ class Weights:
                 for full in file.keys():  # noqa: SIM118 - it is no mapping
                     name = full.removeprefix(_PREFIX)
                     files[name], names[name] = file, full
-            yield cls(config, files, names)
+            yield cls(config, files, names, device, dtype)
 
     def get(self, name: str, *shape: int) -> torch.Tensor:
-        """Read a tensor as float32.
+        """Read a tensor.
 
         Args:
             name: As in ``GPT2LMHeadModel``, without the leading ``transformer.``.
@@ -117,7 +129,7 @@ class Weights:
                 f"The checkpoint does not load: {name} is {tuple(tensor.shape)} where config.json says {shape}. "
                 "Copy the whole folder again, or name another."
             )
-        return tensor.float()
+        return tensor.to(self.device, self.dtype)
 
     def head(self) -> torch.Tensor:
         """Read the output head, shape (vocabulary, embedding): its own, or the token embedding where that is tied."""

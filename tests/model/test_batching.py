@@ -9,7 +9,7 @@ from model import Checkpoint, GeneratedSong, GenerationRequest
 from model.batching import BatchingEngine
 from model.draft import Draft
 from model.engine import Job
-from model.linear import Precision
+from model.linear import Precision, linear_of
 from model.loading import load_pretrained
 from model.network import Network
 from model.text import SongTokenizer
@@ -21,7 +21,7 @@ def load(folder: Path, slots: int = 8, precision: Precision = "float32") -> Batc
     checkpoint = Checkpoint.open(folder)
     config = Gpt2Config.read(checkpoint)
     with Weights.open(checkpoint, config) as weights:
-        network = Network(weights, precision)
+        network = Network(weights, linear_of(precision))
     return BatchingEngine(checkpoint, network, SongTokenizer.load(checkpoint), slots)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,11 +27,12 @@ from model import (
 from model.batching import CHUNK, BatchingEngine
 from model.cache import KVCache, slot_bytes
 from model.engine import Job, MakeFilter
+from model.machine import free_memory
 from model.network import Chunk
 from model.sampler import RowParams, sample
 from model.service import STALLED
 from model.serving import count_slots
-from model.weights import Gpt2Config
+from model.weights import CPU, Gpt2Config
 from tests.conftest import GatedEngine, make_request
 from tests.model.test_batching import load, run, write
 
@@ -136,10 +138,10 @@ def test_a_nan_ends_its_row_and_no_other(engine: BatchingEngine, monkeypatch: py
 
 
 def test_a_row_that_cannot_be_drawn_ends_alone(engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fragile(logits: torch.Tensor, params: RowParams, uniform: torch.Tensor) -> torch.Tensor:
+    def fragile(logits: torch.Tensor, params: RowParams, *rest: Any) -> torch.Tensor:
         if (params.top_k == 13).any():
             raise IndexError("unlucky")
-        return sample(logits, params, uniform)
+        return sample(logits, params, *rest)
 
     expected = write(engine, make_request())
     monkeypatch.setattr(model.batching, "sample", fragile)
@@ -310,14 +312,19 @@ def test_ten_long_songs_do_not_keep_a_short_one_waiting(tiny_checkpoint: Path) -
     assert len(greedy.songs) == 10
 
 
-def test_the_slots_are_as_many_as_the_memory_holds() -> None:
+def test_the_slots_are_as_many_as_the_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Gpt2Config(model_type="gpt2")
-    each = slot_bytes(config)
+    each = slot_bytes(config, torch.float32)
     assert each == 2 * 12 * 768 * 1024 * 4
-    assert count_slots(config, EngineOptions(), 100 * GB) == 32
-    assert count_slots(config, EngineOptions(), 9 * each) == 4
-    assert count_slots(config, EngineOptions(kv_cache_gb=10 * each / GB), 20 * each) == 10
-    assert count_slots(config, EngineOptions(max_batch=64), 200 * each) == 64
+
+    def slots(free: int, **options: Any) -> int:
+        monkeypatch.setattr("model.serving.free_memory", lambda _: free)
+        return count_slots(config, EngineOptions(**options), CPU, torch.float32)
+
+    assert slots(100 * GB) == 32
+    assert slots(9 * each) == 4
+    assert slots(20 * each, kv_cache_gb=10 * each / GB) == 10
+    assert slots(200 * each, max_batch=64) == 64
 
 
 @pytest.mark.parametrize(
@@ -329,6 +336,13 @@ def test_the_slots_are_as_many_as_the_memory_holds() -> None:
         (EngineOptions(), GB // 10, "may take 0.08 GB .* 0.05 GB"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_figure(options: EngineOptions, free: int, sentence: str) -> None:
+def test_what_does_not_fit_is_refused_with_the_figure(
+    options: EngineOptions, free: int, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.serving.free_memory", lambda _: free)
     with pytest.raises(SettingsError, match=sentence):
-        count_slots(Gpt2Config(model_type="gpt2"), options, free)
+        count_slots(Gpt2Config(model_type="gpt2"), options, CPU, torch.float32)
+
+
+def test_the_free_memory_is_known() -> None:
+    assert 0 < free_memory(CPU) < 10**14
