@@ -71,7 +71,9 @@ def ctranslate2_sides(folder: Path, work: Path, threads: int) -> dict[str, Side]
         )
 
     def load(kind: str) -> "ctranslate2.Generator":
-        return ctranslate2.Generator(str(converted), device="cpu", compute_type=kind, intra_threads=threads, inter_threads=1)
+        return ctranslate2.Generator(
+            str(converted), device="cpu", compute_type=kind, intra_threads=threads, inter_threads=1
+        )
 
     return {f"CTranslate2, {kind}": partial(generate, load(kind)) for kind in ("float32", "int8")}
 

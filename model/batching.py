@@ -189,7 +189,7 @@ class BatchingEngine:
         if self._params is None or len(self._params.top_k) != len(drafts):
             self._params = RowParams.of([draft.sampling for draft in drafts], logits.shape[1], self._network.device)
         penalize(logits, self._seen[: len(drafts), :num_seen], self._params.repetition_penalty)
-        uniform = torch.tensor([[draft.uniform] for draft in drafts], dtype=torch.float64).to(
+        uniform = torch.tensor([draft.uniforms for draft in drafts], dtype=torch.float64).to(
             self._network.device, non_blocking=True
         )
         try:
@@ -247,5 +247,6 @@ def _apply_filter(draft: Draft, logits: torch.Tensor) -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # The allocator of the CPU raises a plain RuntimeError.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "memory" in str(error)
+    # The allocator of the CPU raises a plain RuntimeError: the one sentence on Linux, the other on Windows.
+    is_allocation = "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    return is_allocation or isinstance(error, MemoryError | torch.OutOfMemoryError)

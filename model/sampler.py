@@ -12,11 +12,17 @@ import torch
 
 from model.sampling import SamplingParams
 
-POOLS = (64, 512, 4096)
+POOLS = (64, 256, 2048)
 """Sizes of the pool of likeliest tokens in which a row is tried before all of them are sorted."""
 
 _GROUP = 32
 """Tokens whose maximum stands for them while the pool is sought."""
+
+UNIFORMS = 4
+"""Random numbers that a row is given for each token: one for a pool, the rest for draws by rejection."""
+
+_LEAST_TOP_P = 0.5
+"""Below this, draws by rejection would miss too often."""
 
 _NEVER = -1.0
 """Below any sum of probabilities."""
@@ -76,13 +82,14 @@ def sample(
 ) -> torch.Tensor:
     """Draw a token for each row.
 
-    Most rows choose among few tokens, and finding those is ten times as fast as sorting all: a row whose choice
-    may reach beyond the first pool is tried in the next, and at last in the whole vocabulary.
+    Most rows choose among few tokens, and finding those is ten times as fast as sorting all. A row whose choice may
+    reach beyond the first pool is drawn by rejection where it has top-p alone, or else is tried in the next pool, and
+    at last in the whole vocabulary.
 
     Args:
         logits: After the penalty, shape (rows, vocabulary), float32.
         params: The parameters of the rows.
-        uniform: A number in [0, 1) for each row, shape (rows, 1), float64.
+        uniform: Numbers in [0, 1) for each row, shape (rows, ``UNIFORMS``), float64.
         pools: Sizes to try; with none, nothing waits for the device.
 
     Returns:
@@ -96,9 +103,45 @@ def sample(
     tokens = torch.where(is_sound, tokens, -1)
     if not pools or bool((is_whole := is_whole | ~is_sound).all()):
         return tokens
+    is_wide = ((params.top_k == vocabulary) & (params.top_p >= _LEAST_TOP_P)).flatten() & ~is_whole
+    if len(pools) == len(POOLS) and bool(is_wide.any()):
+        wide = is_wide.nonzero().flatten()
+        tokens[wide], is_whole[wide] = draw_by_rejection(logits[wide], params.select(wide), uniform[wide])
     left = (~is_whole).nonzero().flatten()
-    tokens[left] = sample(logits[left], params.select(left), uniform[left], pools[1:])
+    if len(left):
+        tokens[left] = sample(logits[left], params.select(left), uniform[left], pools[1:])
     return tokens
+
+
+def draw_by_rejection(
+    logits: torch.Tensor, params: RowParams, uniform: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw from all tokens until one is drawn that top-p leaves, which needs no sorting.
+
+    Args:
+        logits: Of rows without top-k, shape (rows, vocabulary).
+        params: The parameters of the rows.
+        uniform: As for ``sample``; the first number is not used.
+
+    Returns:
+        Ids of shape (rows,), and whether any of the draws hit.
+    """
+    shares = (logits / params.temperature).softmax(1)
+    running = shares.cumsum(1, dtype=torch.float64)
+    drawn = torch.searchsorted(running, uniform[:, 1:] * running[:, -1:], right=True).clamp_(max=logits.shape[1] - 1)
+    tokens, is_hit = drawn[:, 0], torch.zeros(len(logits), dtype=torch.bool)
+    for ids in drawn.unbind(1):
+        share = shares.gather(1, ids.unsqueeze(1))
+        # Of equal tokens, the one with the higher id goes first, as in a pool. A running sum is the same in any batch.
+        is_before = shares > share
+        is_before |= (shares == share) & (torch.arange(shares.shape[1]) > ids.unsqueeze(1))
+        before = (shares * is_before).cumsum(1, dtype=torch.float64)[:, -1:]
+        is_kept = ((before < params.top_p) | (params.top_p >= 1)).flatten()
+        tokens = torch.where(is_kept & ~is_hit, ids, tokens)
+        is_hit |= is_kept
+        if bool(is_hit.all()):
+            break
+    return tokens, is_hit
 
 
 def find_pool(logits: torch.Tensor, size: int) -> Pool:
@@ -162,7 +205,7 @@ def filter_pool(pool: Pool, logits: torch.Tensor, params: RowParams) -> tuple[Po
 
 
 def draw(pool: Pool, uniform: torch.Tensor) -> torch.Tensor:
-    """Return a token of each row by its share of the probability: where the running sum passes ``uniform``."""
+    """Return a token of each row by its share of the probability: where the running sum passes the first number."""
     running = pool.scores.softmax(1).cumsum(1, dtype=torch.float64)
-    place = (running <= uniform * running[:, -1:]).sum(1, keepdim=True).clamp(max=running.shape[1] - 1)
+    place = (running <= uniform[:, :1] * running[:, -1:]).sum(1, keepdim=True).clamp(max=running.shape[1] - 1)
     return pool.ids.gather(1, place).squeeze(1)

@@ -7,7 +7,17 @@ from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from model import SamplingParams
-from model.sampler import Pool, RowParams, draw, filter_pool, find_pool, penalize, sample
+from model.sampler import (
+    UNIFORMS,
+    Pool,
+    RowParams,
+    draw,
+    draw_by_rejection,
+    filter_pool,
+    find_pool,
+    penalize,
+    sample,
+)
 
 TEMPERATURES = (0.1, 0.7, 1.0, 2.0)
 TOP_KS = (0, 1, 2, 50, 120, 5000, 50_257)
@@ -111,7 +121,7 @@ MIXED: tuple[dict[str, Any], ...] = (
 def test_a_row_draws_the_same_alone_as_in_any_crowd() -> None:
     torch.manual_seed(0)
     logits = torch.randn(len(MIXED), 5000) * 3
-    uniform = torch.rand(len(MIXED), 1, dtype=torch.float64)
+    uniform = torch.rand(len(MIXED), UNIFORMS, dtype=torch.float64)
     samplings = [SamplingParams(**sampling) for sampling in MIXED]
     together = sample(logits, RowParams.of(samplings, 5000), uniform)
     for row, sampling in enumerate(samplings):
@@ -122,7 +132,7 @@ def test_a_row_draws_the_same_alone_as_in_any_crowd() -> None:
 
 def test_tokens_are_drawn_as_often_as_their_probability_says() -> None:
     logits = torch.tensor([0.5, 0.25, 0.125, 0.125]).log().expand(4000, 4)
-    uniform = torch.linspace(0, 1, 4001, dtype=torch.float64)[:-1, None]
+    uniform = torch.linspace(0, 1, 4001, dtype=torch.float64)[:-1, None].expand(-1, UNIFORMS)
     params = RowParams.of([SamplingParams(temperature=1.0, top_k=0, top_p=1.0)] * 4000, 4)
     counts = sample(logits, params, uniform).bincount() / 4000
     assert torch.allclose(counts, torch.tensor([0.5, 0.25, 0.125, 0.125]), atol=1e-3)
@@ -142,5 +152,22 @@ def test_a_row_whose_logits_are_spoilt_draws_nothing_and_the_others_do(spoilt: f
     logits[1] = spoilt
     for sampling in MIXED:
         params = RowParams.of([SamplingParams(**sampling)] * 3, vocabulary)
-        tokens = sample(logits, params, torch.full((3, 1), 0.5, dtype=torch.float64))
+        tokens = sample(logits, params, torch.full((3, UNIFORMS), 0.5, dtype=torch.float64))
         assert (tokens >= 0).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("name", ["like a model's", "flat", "many ties", "all equal"])
+@pytest.mark.parametrize("top_p", [0.5, 0.9, 1.0])
+def test_rejection_draws_what_top_p_leaves_and_as_often(name: str, top_p: float) -> None:
+    draws = 4000
+    torch.manual_seed(0)
+    logits = kinds_of_logits(130)[name].expand(draws, -1)
+    params = RowParams.of([SamplingParams(temperature=1.0, top_k=0, top_p=top_p)], 130)
+    kept, _ = filter_pool(find_pool(logits[:1], 130), logits[:1], params)
+    expected = torch.zeros(1, 130).scatter(1, kept.ids, kept.scores.softmax(1)).squeeze(0)
+    many = params.select(torch.zeros(draws, dtype=torch.int64))
+    tokens, is_hit = draw_by_rejection(logits, many, torch.rand(draws, UNIFORMS, dtype=torch.float64))
+    assert is_hit.float().mean() > 1 - (1 - top_p) ** (UNIFORMS - 1) - 0.05
+    found = tokens[is_hit].bincount(minlength=130) / is_hit.sum()
+    assert (found[expected == 0] == 0).all()
+    assert (found - expected).abs().max() < 5 * (expected.max() / draws).sqrt() + 1e-3
