@@ -21,10 +21,13 @@ from collections import Counter
 from pathlib import Path
 
 import psutil
+from transformers import AutoTokenizer
 
 from model.song import EOS_TOKEN, Song
 from train.config import DataConfig
+from train.data import split_songs
 from train.reading import read_songs
+from train.tokens import tokenize
 
 KINDS = ("Pss", "Pss_Anon", "Rss")
 
@@ -34,21 +37,15 @@ TICK = 0.1
 CHANGED = 0.25
 """Share of words that a copy has otherwise: pairs of words then match to 40%, under what a near duplicate is."""
 
-WORK = """
-import sys
-from transformers import AutoTokenizer
-from train.config import DataConfig
-from train.data import split_songs
-from train.reading import read_songs
-from train.tokens import tokenize
-data, tokenizer, workers = sys.argv[1:]
-reading = read_songs(DataConfig(data=data))
-split = split_songs(reading, 0.05, seed=1)
-tokenizer = AutoTokenizer.from_pretrained(tokenizer)
-train = tokenize(split.train, tokenizer, 1024, drop_seed=1, workers=int(workers))
-held_out = tokenize(split.validation, tokenizer, 1024, workers=int(workers))
-print(f"{len(reading.songs):,} songs, {reading.report.near_duplicates:,} near duplicates, {len(train):,} pieces")
-"""
+
+def work(data: str, tokenizer_folder: str, workers: int) -> None:
+    """Do what ``fit`` does before it trains."""
+    reading = read_songs(DataConfig(data=(data,)))
+    split = split_songs(reading, 0.05, seed=1)
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    train = tokenize(split.train, tokenizer, 1024, workers=workers)
+    tokenize(split.validation, tokenizer, 1024, workers=workers)
+    print(f"{len(reading.songs):,} songs, {reading.report.near_duplicates:,} near duplicates, {len(train):,} pieces")
 
 
 def write_corpus(source: str, target: Path, megabytes: int) -> None:
@@ -99,11 +96,16 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--tokenizer", default="model/starter", help="folder of a tokenizer")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--work", action="store_true", help="do once what is measured, with CORPUS as it is")
     arguments = parser.parse_args()
+    if arguments.work:
+        work(arguments.corpus, arguments.tokenizer, arguments.workers)
+        return
     with tempfile.TemporaryDirectory(prefix="tokenize-") as scratch:
         data, cache = Path(scratch, "songs.txt"), Path(scratch, "cache")
         write_corpus(arguments.corpus, data, arguments.megabytes)
-        command = [sys.executable, "-c", WORK, str(data), arguments.tokenizer, str(arguments.workers)]
+        options = [f"--tokenizer={arguments.tokenizer}", f"--workers={arguments.workers}"]
+        command = [sys.executable, "-m", "benchmarks.tokenize", "--work", str(data), *options]
         rows = [(name, *watch(command, cache)) for name in ("first", "second")]
         stored = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) / 1e9
         print(f"\n{data.stat().st_size / 1e6:,.0f} MB of lyrics; {stored:.2f} GB of cache\n")

@@ -4,7 +4,8 @@ import discord
 from discord.ext import commands
 
 from bot.features import History, Lyrics, Settings
-from bot.features.buttons import HistoryPageButton, HistorySelect, SongButton
+from bot.features.buttons import HistoryPageButton, HistorySelect
+from bot.features.lyrics import ITEMS, Songs, Writer
 from bot.store import Store
 from bot.sync import sync_if_changed
 from bot.tree import LyricsTree
@@ -14,11 +15,17 @@ PERMISSIONS = discord.Permissions(view_channel=True, send_messages=True, embed_l
 
 
 class LyricsBot(commands.Bot):
-    """The bot over a store and a service that the caller opens and closes."""
+    """The bot over a store and a service that the caller opens and closes.
+
+    Args:
+        store: What the bot keeps.
+        service: What writes songs.
+        max_per_member: How many requests of one member may run and wait.
+    """
 
     tree: LyricsTree
 
-    def __init__(self, *, store: Store, service: LyricsService) -> None:
+    def __init__(self, *, store: Store, service: LyricsService, max_per_member: int = 2) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -29,6 +36,8 @@ class LyricsBot(commands.Bot):
         )
         self.store = store
         self.service = service
+        self.writer = Writer(store, service, max_per_member=max_per_member)
+        self.songs = Songs(store, self.writer)
 
     @property
     def invite_url(self) -> str:
@@ -38,9 +47,11 @@ class LyricsBot(commands.Bot):
 
     async def setup_hook(self) -> None:
         """Add the features and sync their commands; called once, after login."""
-        await self.add_cog(Lyrics(self.store, self.service))
+        lyrics = Lyrics(self.store, self.service, self.writer)
+        await self.add_cog(lyrics)
+        self.tree.add_command(lyrics.menu)
         await self.add_cog(Settings(self.store))
         await self.add_cog(History(self.store))
-        self.add_dynamic_items(SongButton, HistoryPageButton, HistorySelect)
+        self.add_dynamic_items(*ITEMS, HistoryPageButton, HistorySelect)
         assert self.application_id is not None, "it is known after login"
         await sync_if_changed(self.tree, self.store, self.application_id)

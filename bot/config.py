@@ -37,6 +37,9 @@ class Config(BaseSettings):
         600.0,
         description="Seconds after which a request's songs end as they stand (1 to 840: Discord waits 15 minutes)",
     )
+    max_per_member: Annotated[int, Field(ge=1, le=100)] = Field(
+        2, description="How many requests of one member may run and wait; more are refused"
+    )
     shutdown_grace: Annotated[float, Field(ge=0, le=600)] = Field(
         20.0, description="Seconds that a running song has to end when the bot is stopped"
     )

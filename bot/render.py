@@ -1,12 +1,11 @@
-"""What people see: requests and settings as embeds. Nothing here talks to Discord."""
+"""What people see: the history and settings as embeds, and text that is safe to show. Nothing here talks to Discord."""
 
 import re
 
 import discord
-from discord.utils import escape_markdown
 
 from bot.store import HistoryPage, StoredRequest
-from model import Header, SamplingParams
+from model import SamplingParams
 
 COLOUR = discord.Colour(0x7C5CFF)
 
@@ -16,24 +15,19 @@ MAX_TITLE = 256
 
 _EXCERPT = 90
 
-# The places where a backslash keeps a mention, an address, an invite or a masked link from coming alive;
-# escape_markdown leaves these, and all but the first masked link of a line.
-_LIVE = re.compile(r"(?=<)|(?=@everyone|@here)|(?<=:)(?=//)|(?<=discord)(?=\.(?:gg|com))|(?<=\])(?=\()", re.IGNORECASE)
+# The places where a backslash keeps markup, a mention, an address, an invite or a masked link from coming alive.
+# discord.py's escape_markdown leaves some of these, and everything inside of a masked link.
+_LIVE = re.compile(
+    r"[\\*_~`|<#]|@(?=everyone|here)|(?<=\])\(|(?<=:)/(?=/)|(?<=discord)\.(?=gg|com)|(?<=discordapp)\.(?=com)"
+    r"|(?<=\d)[.)](?=\s|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LINE_START = re.compile(r"^(\s*)([>+=-])", re.MULTILINE)
 
+_LINE_BREAK = re.compile(r"\r\n|[\r\u2028\u2029]")
 
-def songs_embed(request: StoredRequest, number: int) -> discord.Embed:
-    """Show song ``number`` (from 0) of a finished request, with its place and its parameters in the footer."""
-    before, after = _around_prompt(request.songs[number].lyric, request.prompt)
-    embed = discord.Embed(
-        title=request.header.title and _cut(plain(request.header.title), MAX_TITLE),
-        # In bold stands what the member wrote.
-        description=_fit(f"{plain(before)}**{plain(request.prompt)}**{plain(after)}"),
-        colour=COLOUR,
-    )
-    for name, value in request.header.items():
-        if name != "title":
-            embed.add_field(name=name.capitalize(), value=plain(value))
-    return embed.set_footer(text=f"{number + 1}/{len(request.songs)} · {_parameters(request.sampling)}")
+# Control characters and halves of surrogate pairs, which Discord or SQLite would refuse.
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def history_embed(page: HistoryPage) -> discord.Embed:
@@ -45,7 +39,7 @@ def history_embed(page: HistoryPage) -> discord.Embed:
     for request in page.requests:
         songs = f"{len(request.songs)} song{'s' if len(request.songs) > 1 else ''}"
         embed.add_field(
-            name=_cut(plain(_title(request)), MAX_TITLE),
+            name=cut(plain(_title(request)), MAX_TITLE),
             value=f"{plain(excerpt(request))}\n{songs} · {discord.utils.format_dt(request.created_at, 'R')}",
             inline=False,
         )
@@ -62,49 +56,25 @@ def settings_embed(sampling: SamplingParams) -> discord.Embed:
     return embed.set_footer(text="Change one with /settings, or go back with /settings reset")
 
 
-def left_out_notice(asked: Header, kept: Header) -> str | None:
-    """Say which header fields were left out because the served checkpoint was not trained with them."""
-    names = [name for name, _ in asked.items() if getattr(kept, name) is None]
-    if not names:
-        return None
-    return f"-# This model was not trained with {' or '.join(names)}, so that was left out."
-
-
 def excerpt(request: StoredRequest) -> str:
     """Return the beginning of the first song on one line."""
-    return _cut(" / ".join(line for line in request.songs[0].lyric.splitlines() if line), _EXCERPT)
+    return cut(" / ".join(line for line in request.songs[0].lyric.splitlines() if line), _EXCERPT)
 
 
 def plain(text: str) -> str:
     """Escape text, whoever wrote it, so that it shows as it stands: no markup, mention, invite or link."""
-    return _LIVE.sub(r"\\", escape_markdown(text, ignore_links=False))
+    return _LINE_START.sub(r"\1\\\2", _LIVE.sub(r"\\\g<0>", sendable(text)))
 
 
-def _around_prompt(lyric: str, prompt: str) -> tuple[str, str]:
-    """Return what stands before the prompt, an opening tag or nothing, and what was written after it."""
-    tag = "" if lyric.startswith(prompt) else f"{lyric.partition(chr(10))[0]}\n"
-    return tag, lyric.removeprefix(tag).removeprefix(prompt)
+def sendable(text: str) -> str:
+    """Return text that Discord and SQLite take: its line breaks in one spelling, and no control characters."""
+    return _UNSENDABLE.sub("", _LINE_BREAK.sub("\n", text))
 
 
 def _title(request: StoredRequest) -> str:
     return request.header.title or request.prompt.strip().splitlines()[0]
 
 
-def _parameters(sampling: SamplingParams) -> str:
-    return (
-        f"temperature {sampling.temperature:g} · top-k {sampling.top_k} · top-p {sampling.top_p:g} · "
-        f"repetition penalty {sampling.repetition_penalty:g} · {sampling.max_length} tokens · seed {sampling.seed}"
-    )
-
-
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
+    """Return text of at most ``limit`` characters, with an ellipsis where some are left out."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
-
-
-def _fit(lyric: str) -> str:
-    """Cut a lyric that is over Discord's limit at the last line end that fits, if that leaves most of it."""
-    if len(lyric) <= MAX_DESCRIPTION:
-        return lyric
-    kept = lyric[: MAX_DESCRIPTION - len("\n…")]
-    line_end = kept.rfind("\n")
-    return f"{kept[:line_end] if line_end > MAX_DESCRIPTION // 2 else kept}\n…"

@@ -22,11 +22,15 @@ class LyricsTree(app_commands.CommandTree[Any]):
         self._handlers: set[asyncio.Task[object]] = set()
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:  # noqa: ARG002
-        """Let everybody in, and remember the handler's task until it is done."""
+        """Let everybody in."""
+        self.remember_handler()
+        return True
+
+    def remember_handler(self) -> None:
+        """Have ``drain`` wait for the task that calls this, a handler."""
         if task := asyncio.current_task():
             self._handlers.add(task)
             task.add_done_callback(self._handlers.discard)
-        return True
 
     async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
         """Report an error of a command; see ``report_error``."""
@@ -44,15 +48,16 @@ async def report_error(interaction: discord.Interaction[Any], error: Exception) 
     A domain error shows its own sentence. Any other shows a short reference, and the log has the error under
     the same reference. Where Discord no longer takes an answer, the log alone has it.
     """
-    if isinstance(error, app_commands.CommandInvokeError):
-        error = error.original
     try:
-        await _reply_privately(interaction, _sentence(error))
+        await _reply_privately(interaction, describe(error))
     except discord.HTTPException as refusal:
         log.warning("This error could not be reported (%s)", refusal, exc_info=error)
 
 
-def _sentence(error: Exception) -> str:
+def describe(error: Exception) -> str:
+    """Return the sentence for whoever met the error; one that nobody foresaw is logged under a reference."""
+    if isinstance(error, app_commands.CommandInvokeError):
+        error = error.original
     match error:
         case LyricsError():
             return str(error)

@@ -38,6 +38,9 @@ class Metadata(BaseModel):
     training: dict[str, JsonValue] = Field(description="Every training setting, as it was used")
     evaluation: dict[str, float] = Field(description="Measurements on held-out songs")
     header_fields: tuple[str, ...] = Field(description="The header fields that the training songs had")
+    header_values: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="The most common values of each header field but the title"
+    )
     opening_tag: str | None = Field(None, description="The section tag that most training songs open with, if any")
     created: AwareDatetime
 
@@ -54,6 +57,10 @@ class Checkpoint:
     def header_fields(self) -> tuple[str, ...]:
         """The header fields that the model understands; none of a checkpoint that does not say."""
         return self.metadata.header_fields if self.metadata else ()
+
+    def header_values(self, name: str) -> tuple[str, ...]:
+        """Return common values of a header field, the most common first; none where the checkpoint does not say."""
+        return self.metadata.header_values.get(name, ()) if self.metadata else ()
 
     @property
     def opening_tag(self) -> str | None:

@@ -6,11 +6,18 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import CliPositionalArg
 
+from train.where import Condition
+
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 Unit = Literal["auto", "song", "stanza", "line"]
 
 SCRATCH_ONLY = {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"}
 """The settings that a base brings itself."""
+
+
+def partial_folder(output: Path) -> Path:
+    """Return where a run lies before it is finished, and what is left to clear away when it is there afterwards."""
+    return output.with_name(f"{output.name}.partial")
 
 
 class DataConfig(BaseModel):
@@ -31,6 +38,12 @@ class DataConfig(BaseModel):
     genre_column: str | None = Field(None, description="Column of the genres")
     mood_column: str | None = Field(None, description="Column of the moods")
     theme_column: str | None = Field(None, description="Column of the themes")
+    where: tuple[str, ...] = Field(
+        (), description="Learn only the rows of tables that meet this, say 'language=en' or 'views>=1000'; repeatable"
+    )
+    min_rhyme: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="Learn only songs of whose lines at least this share rhyme"
+    )
     workers: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Processes that tokenize; the default is one, and one a core over 5,000 samples"
     )
@@ -41,6 +54,11 @@ class DataConfig(BaseModel):
         if isinstance(data, list):
             return tuple(map(str, data))  # The command line makes a number of a file called 2024.
         return (str(data),) if isinstance(data, str | Path) else data
+
+    @field_validator("where")
+    @classmethod
+    def _check_conditions(cls, where: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(Condition.parse(text)) for text in where)
 
 
 class CheckConfig(DataConfig):
@@ -83,6 +101,9 @@ class FitConfig(DataConfig):
         description="group puts songs of like length side by side, pack fills rows with whole songs; "
         "auto packs where short samples fill a step",
     )
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw", description="muon learns from fewer songs where a model starts from random weights"
+    )
     epochs: Annotated[float, Field(gt=0)] = Field(5, description="Passes over the songs")
     learning_rate: Annotated[float, Field(gt=0)] = Field(5e-5, description="Peak learning rate")
     lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"] = Field(
@@ -93,10 +114,17 @@ class FitConfig(DataConfig):
         0.0, description="The same as a share of all steps; give one of the two"
     )
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="AdamW's weight decay")
+    z_loss: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Weight of a term that keeps logits near log probabilities, so that the penalty is milder"
+    )
     max_grad_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="Clip gradients to this norm; 0 never clips")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Dropout while training")
     precision: Precision = Field(
         "auto", description="auto is bf16 where the GPU has it, fp16 on any other, fp32 on a CPU"
+    )
+    compile: bool = Field(
+        default=False,
+        description="Compile the model with torch.compile: slow to start, then faster; needs a C++ compiler",
     )
     activation_checkpointing: bool = Field(
         default=False, description="Compute activations twice instead of keeping them: slower, much less memory"
@@ -129,7 +157,8 @@ class FitConfig(DataConfig):
     @field_validator("output")
     @classmethod
     def _check_new(cls, output: Path) -> Path:
-        if output.exists():
+        # With a partial folder beside it, it is the end of a run that was killed: --resume has little left to do.
+        if output.exists() and not partial_folder(output).exists():
             raise ValueError("this folder is there already: name a new one or move it away")
         return output
 

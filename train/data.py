@@ -11,6 +11,12 @@ from model.song import HEADER_FIELDS
 from train.reading import Reading
 from train.songs import Songs
 
+NUM_VALUES = 100
+"""Values of a header field that a checkpoint remembers, to suggest them."""
+
+MAX_VALUE = 100
+"""Characters of such a value at most; longer ones are sentences, not names of anything."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -33,6 +39,16 @@ class Split:
         """The header fields that at least one song to learn has; reads all of them, once."""
         present = {name for song in self.train for name, _ in song.header.items()}
         return tuple(name for name in HEADER_FIELDS if name in present)
+
+    @cached_property
+    def header_values(self) -> dict[str, tuple[str, ...]]:
+        """The most common values of each field but the title, which is a song's own; reads all songs, once."""
+        counts: dict[str, Counter[str]] = {name: Counter() for name in self.header_fields if name != "title"}
+        for song in self.train:
+            for name, value in song.header.items():
+                if name in counts and len(value) <= MAX_VALUE:
+                    counts[name][value] += 1
+        return {name: tuple(value for value, _ in count.most_common(NUM_VALUES)) for name, count in counts.items()}
 
     @cached_property
     def opening_tag(self) -> str | None:

@@ -13,7 +13,6 @@ from transformers import (
     GenerationConfig,
     GPT2Config,
     GPT2LMHeadModel,
-    GPT2Tokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     set_seed,
@@ -21,7 +20,7 @@ from transformers import (
 
 from model.checkpoint import METADATA_FILE, Checkpoint, Metadata, point_current
 from model.engine import GenerationRequest
-from model.errors import CheckpointError
+from model.errors import CheckpointError, LyricsError
 from model.loading import load_pretrained
 from model.reference import ReferenceEngine
 from model.sampling import SamplingParams
@@ -30,12 +29,13 @@ from train.config import SCRATCH_ONLY, FitConfig
 from train.data import Split, split_songs
 from train.evaluation import Evaluator
 from train.loop import Material, Trained, train
-from train.partial import PartialRun, explain_full_disk
+from train.partial import PartialRun, ResumeError, explain_full_disk
 from train.processes import Processes
 from train.progress import ProgressEvent, Report, reporting
 from train.reading import Reading, read_songs
 from train.report import REPORT_FILE, write_report
 from train.tokens import find_long_lines, tokenize
+from train.vocabulary import learn_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,10 @@ def fit(config: FitConfig, current: Path) -> None:
         LyricsError: Whatever else stops the training, see ``train.loop.train``.
     """
     processes = Processes.join()
+    if config.output.exists():
+        if processes.is_first:
+            _end(config, current)
+        return
     set_seed(config.seed)
     reading = read_songs(config)
     split = split_songs(reading, config.validation_fraction, config.seed)
@@ -71,14 +75,7 @@ def fit(config: FitConfig, current: Path) -> None:
     _report_problems(config, reading, model, tokenizer)
     log.info("%.1f M parameters, %d tokens", model.num_parameters() / 1e6, len(tokenizer))
 
-    context: int = model.config.max_position_embeddings
-    material = Material(
-        model,
-        tokenizer,
-        new_tokens,
-        songs=tokenize(split.train, tokenizer, context, workers=config.workers),
-        validation=tokenize(split.validation, tokenizer, context, workers=config.workers),
-    )
+    material = _material(config, split, model, tokenizer, new_tokens)
     processes.wait()  # until all have looked at what lies there
     try:
         if processes.is_first:
@@ -93,6 +90,26 @@ def fit(config: FitConfig, current: Path) -> None:
     finally:
         if processes.is_first:
             partial.tidy()
+
+
+def _material(
+    config: FitConfig,
+    split: Split,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    new_tokens: list[int],
+) -> Material:
+    context: int = model.config.max_position_embeddings
+    songs, validation = (
+        tokenize(part, tokenizer, context, workers=config.workers) for part in (split.train, split.validation)
+    )
+    for kind, tokenized in (("to learn", songs), ("held out", validation)):
+        if not len(tokenized):
+            raise LyricsError(
+                f"No line of the songs {kind} fits in the {context} tokens of {config.base}: break their lines, or "
+                "begin with a base that has a larger context."
+            )
+    return Material(model, tokenizer, new_tokens, songs=songs, validation=validation)
 
 
 def _finish(
@@ -112,9 +129,22 @@ def _finish(
         _write_metadata(partial.finished, metadata.model_copy(update={"evaluation": evaluation}))
     sample = _sample(partial.finished)  # A checkpoint that cannot write a song never appears.
     partial.finished.rename(config.output)
-    partial.remove()
-    point_current(config.output, current)
+    _publish(config, current, partial)
     return sample
+
+
+def _end(config: FitConfig, current: Path) -> None:
+    """Do what was left of a run that was killed when its output stood already."""
+    partial = PartialRun(config.output)
+    if not config.resume:
+        raise ResumeError(f"{config.output} is there, but its run was killed before its end: add --resume to end it.")
+    _publish(config, current, partial)
+
+
+def _publish(config: FitConfig, current: Path, partial: PartialRun) -> None:
+    point_current(config.output, current)
+    partial.remove()
+    log.info("%s is finished, and %s points at it", config.output, current)
 
 
 def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> None:
@@ -134,11 +164,8 @@ def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> N
 
 
 def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return a GPT-2 with random weights and a byte-level BPE tokenizer learnt from the training songs."""
-    texts = (song.lyric for song in split.train)
-    tokenizer = GPT2Tokenizer().train_new_from_iterator(
-        texts, vocab_size=config.vocab_size - 1, length=len(split.train), show_progress=False
-    )
+    """Return a GPT-2 with random weights and a tokenizer learnt from the training songs."""
+    tokenizer = learn_tokenizer((song.lyric for song in split.train), config.vocab_size - 2)
     model = GPT2LMHeadModel(
         GPT2Config(
             vocab_size=len(tokenizer),
@@ -240,6 +267,7 @@ def _metadata(config: FitConfig, split: Split) -> Metadata:
         training=settings | {"data": ", ".join(Path(name).name for name in config.data), "songs": len(split.train)},
         evaluation={},
         header_fields=split.header_fields,
+        header_values=split.header_values,
         opening_tag=split.opening_tag,
         created=datetime.now(UTC),
     )

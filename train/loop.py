@@ -14,6 +14,8 @@ from model.errors import LyricsError
 from train.batching import DrawnSongs, HeaderDropper, Share, StepSampler, pack, pad
 from train.config import FitConfig, Precision
 from train.lora import add_adapters, merge_adapters
+from train.loss import z_loss
+from train.optimizer import MuonWithAdamW
 from train.partial import PartialRun
 from train.processes import Processes
 from train.progress import Follow, Report
@@ -95,6 +97,8 @@ def train(
     transformers_logging.disable_progress_bar()  # There is one bar, and it is ours.
     transformers_logging.set_verbosity_error()  # What it says of a run is said better here, and of padding wrongly.
     model = material.model
+    if config.z_loss:
+        model.loss_function = functools.partial(z_loss, weight=config.z_loss)
     if config.lora_rank:
         model = add_adapters(model, rank=config.lora_rank, alpha=config.lora_alpha, new_tokens=material.new_tokens)
     trainer = _trainer(config, model, material, partial, processes)
@@ -126,15 +130,24 @@ def _trainer(
     # teaches worse than a mixed one (benchmarks/README.md).
     packed = config.batching == "pack" or (config.batching == "auto" and count > config.batch_size)
     capacity = model.config.max_position_embeddings
+    arguments = training_arguments(config, partial, count)
     return LyricsTrainer(
         model,
-        training_arguments(config, partial, count),
+        arguments,
         songs=DrawnSongs(material.songs, HeaderDropper(material.tokenizer), config.seed),
         validation=material.validation,
         sampler=StepSampler(lengths, count, share, seed=config.seed, grouped=not packed),
         collate=functools.partial(pack, capacity=capacity) if packed else pad,
         partial=partial,
+        optimizer=_optimizer(config, model, arguments),
     )
+
+
+def _optimizer(config: FitConfig, model: PreTrainedModel, arguments: TrainingArguments) -> torch.optim.Optimizer | None:
+    """Return the optimizer that was asked for; none is the Trainer's own, AdamW."""
+    if config.optimizer == "adamw":
+        return None
+    return MuonWithAdamW(model, lr=arguments.learning_rate, weight_decay=arguments.weight_decay)
 
 
 def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> None:
@@ -169,6 +182,7 @@ def training_arguments(config: FitConfig, partial: PartialRun, songs_in_step: in
         max_grad_norm=config.max_grad_norm,
         fp16=precision == "fp16",
         bf16=precision == "bf16",
+        torch_compile=config.compile,
         activation_checkpointing=config.activation_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False} if config.activation_checkpointing else None,
         use_cpu=not torch.cuda.is_available(),

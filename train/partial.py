@@ -4,6 +4,7 @@
     NAME.partial/checkpoint-120/  a checkpoint of the Trainer: weights, optimizer, scheduler, random states
     NAME.partial/.saving/         the next one while it is written; nothing reads it
     NAME.partial/.finished/       the result while it is written
+    NAME.partial/.lock            held by the run that writes here
 
 A checkpoint is written in ``.saving`` and renamed when it is on the disk, so that one with its proper name is whole.
 """
@@ -17,11 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import JsonValue
 from safetensors import SafetensorError
 
 from model.errors import LyricsError
-from train.config import FitConfig
+from train.config import FitConfig, partial_folder
 
 _FREE_SETTINGS = {"data", "output", "resume", "progress", "log_steps", "workers", "samples"}
 """What may differ when a run goes on: none of it changes what is learnt (the songs are compared, not their path)."""
@@ -43,10 +45,11 @@ class PartialRun:
     """The folder of one unfinished run; processes but the first only read it."""
 
     def __init__(self, output: Path) -> None:
-        self.folder = output.with_name(f"{output.name}.partial")
+        self.folder = partial_folder(output)
         self.saving = self.folder / ".saving"
         self.finished = self.folder / ".finished"
         self._record = self.folder / "run.json"
+        self._lock = FileLock(self.folder / ".lock", blocking=False)
 
     def checkpoints(self) -> list[Path]:
         """Return the whole checkpoints, oldest first."""
@@ -78,9 +81,11 @@ class PartialRun:
 
         Raises:
             DiskError: Where the disk has no room for the checkpoints.
+            ResumeError: Where another run is writing here.
         """
         with explain_full_disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._take()
             self.clear()
             # The last, the best and the next one lie there together.
             needed = 3 * _BYTES_PER_PARAMETER * num_parameters - _size(self.checkpoints())
@@ -92,6 +97,14 @@ class PartialRun:
             draft = self._record.with_suffix(".draft")
             draft.write_text(json.dumps(_describe(config, data_fingerprint), indent=2) + "\n", encoding="utf-8")
             draft.replace(self._record)
+
+    def _take(self) -> None:
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise ResumeError(
+                f"Another run is writing to {self.folder}: wait for its end, or name another --output."
+            ) from error
 
     def keep(self, step: int, best_step: int | None) -> None:
         """Give the checkpoint in ``.saving`` its name, then delete all but it and the best one."""
@@ -120,10 +133,13 @@ class PartialRun:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def tidy(self) -> None:
-        """Delete what is half-written, and the folder where no checkpoint is in it: a run may have failed at once."""
+        """Let go of the folder: delete what is half-written, and all of it where it has no checkpoint."""
+        if not self._lock.is_locked:
+            return  # It is another run's.
         self.clear()
         if not self.checkpoints():
             self.remove()
+        self._lock.release()
 
     def _changes(self, now: dict[str, JsonValue]) -> list[str]:
         try:

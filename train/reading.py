@@ -25,6 +25,7 @@ from train.problems import DataError, Notes, Problem, UnreadableError
 from train.songs import Songs, SongWriter, cache_folder
 from train.sources import Source, find_sources
 from train.text import MAX_SONG_LINES, Found, Separator
+from train.wording import rhyming_share
 
 MIN_SONGS = 2
 """One to learn from and one to hold out; near duplicates count as one."""
@@ -122,7 +123,9 @@ def _key(sources: list[Source], config: DataConfig, notes: Notes) -> str:
             contents.append([source.label, source.kind, source.named, source.fingerprint()])
         except UnreadableError as error:
             notes.fail(source.label, None, str(error))
-    options = config.model_dump(include={"unit", *(f"{name}_column" for name in ("text", *HEADER_FIELDS))})
+    options = config.model_dump(
+        include={"unit", "where", "min_rhyme", *(f"{name}_column" for name in ("text", *HEADER_FIELDS))}
+    )
     skipped = [str(problem) for problem in notes.skipped]
     return hashlib.sha256(json.dumps([_FORMAT, contents, options, skipped]).encode()).hexdigest()[:32]
 
@@ -174,14 +177,17 @@ class _Collector:
 
     def read(self, number: int, source: Source, advance: Callable[[], None]) -> None:
         """Read one source; a named one that gives no songs is a fatal problem, another is skipped."""
-        known, how, any_songs = len(self.lines), "", False
+        known, how, any_songs, unrhymed = len(self.lines), "", False, 0
         note = self._notes.fail if source.named else self._notes.skip
         self.reports.append(SourceReport(source.label, how, 0))
         try:
             how, found = source.read(self._config, self._notes)
             for each in found:
                 any_songs = True
-                self._add(each, number)
+                if self._rhymes(each):
+                    self._add(each, number)
+                else:
+                    unrhymed += 1
                 advance()
             if not any_songs:
                 note(source.label, None, f"no songs in it ({how}): leave it out or look at it")
@@ -189,11 +195,17 @@ class _Collector:
             note(source.label, None, str(error))
         except (OSError, pa.ArrowException) as error:
             note(source.label, None, f"breaks off ({error}): copy it again")
+        if unrhymed:
+            self._notes.skip(source.label, None, f"--min-rhyme leaves out {unrhymed:,}")
         self.reports[-1] = SourceReport(source.label, how, len(self.lines) - known)
 
     def duplicate(self, of: int, song: int) -> Duplicate:
         """Return two near duplicates by their places."""
         return Duplicate(self._place_of(song), self._place_of(of), exact=False)
+
+    def _rhymes(self, found: Found) -> bool:
+        least = self._config.min_rhyme
+        return least == 0 or rhyming_share([found.song.lyric]) >= least
 
     def _add(self, found: Found, source: int) -> None:
         words = words_of(found.song.lyric)

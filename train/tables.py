@@ -6,7 +6,7 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from model.song import Header, Song, parse_song
 from train.config import DataConfig
 from train.problems import Notes, UnreadableError
 from train.text import MAX_LINE, UNPACK_ERRORS, Found, clean, detect_encoding, open_bytes, read_lines
+from train.where import Condition
 
 Row = tuple[int, Mapping[str, Any]]
 """A line or row number, from 1, and the values by column."""
@@ -123,8 +124,27 @@ def _read_rows(
     head = list(itertools.islice(remaining, _PEEK))
     if not head:
         raise UnreadableError("has no rows that can be read: leave it out or mend it")
-    columns = recognise(dict.fromkeys(column for _, row in head for column in row), config)
-    return f"{how}, {columns}", _songs(itertools.chain(head, remaining), columns, label, notes)
+    present = dict.fromkeys(column for _, row in head for column in row)
+    columns = recognise(present, config)
+    conditions = [Condition.parse(text) for text in config.where]
+    for condition in conditions:
+        if condition.column not in present:
+            raise UnreadableError(
+                f"has no column '{condition.column}' (it has {', '.join(present)}): correct --where {condition}"
+            )
+    chosen = _choose(itertools.chain(head, remaining), conditions, label, notes)
+    return f"{how}, {columns}", _songs(chosen, columns, label, notes)
+
+
+def _choose(rows: Iterable[Row], conditions: Sequence[Condition], label: str, notes: Notes) -> Iterator[Row]:
+    left_out = 0
+    for line, row in rows:
+        if all(condition.holds(row) for condition in conditions):
+            yield line, row
+        else:
+            left_out += 1
+    if left_out:
+        notes.skip(label, None, f"--where leaves out {left_out:,} rows")
 
 
 def _songs(rows: Iterable[Row], columns: Columns, label: str, notes: Notes) -> Iterator[Found]:

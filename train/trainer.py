@@ -42,9 +42,15 @@ class LyricsTrainer(Trainer):
         sampler: StepSampler,
         collate: Callable[[Any], Batch],
         partial: PartialRun,
+        optimizer: torch.optim.Optimizer | None = None,
     ) -> None:
         super().__init__(
-            model=model, args=args, train_dataset=songs, eval_dataset=cast("Any", validation), data_collator=collate
+            model=model,
+            args=args,
+            train_dataset=songs,
+            eval_dataset=cast("Any", validation),
+            data_collator=collate,
+            optimizers=(optimizer, None),
         )
         self.tokens_seen = 0
         self._model = model

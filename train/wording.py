@@ -65,9 +65,7 @@ def measure_wording(lyrics: Sequence[str]) -> Wording:
     spoken = list(chain.from_iterable(songs))
     pairs = list(chain.from_iterable(map(pairwise, songs)))
     stanzas = [_stanzas(lyric) for lyric in lyrics]
-    rhymes = Counter[str]()
-    for stanza in chain.from_iterable(stanzas):
-        rhymes.update(_count_rhymes(stanza.lines))
+    rhymes = _count_rhymes_of(chain.from_iterable(stanzas))
     outside = [
         _words_of_lines(line for stanza in song if not stanza.is_refrain for line in stanza.lines) for song in stanzas
     ]
@@ -83,6 +81,12 @@ def measure_wording(lyrics: Sequence[str]) -> Wording:
         rhyme_adjacent=share(rhymes["adjacent"], rhymes["adjacent pairs"]),
         rhyme_alternate=share(rhymes["alternate"], rhymes["alternate pairs"]),
     )
+
+
+def rhyming_share(lyrics: Iterable[str]) -> float:
+    """Return the share of the lines that rhyme with a line one or two away in their stanza."""
+    rhymes = _count_rhymes_of(chain.from_iterable(map(_stanzas, lyrics)))
+    return share(rhymes["rhyming"], rhymes["lines"])
 
 
 def tags_in_order(tags: Iterable[str]) -> bool:
@@ -133,6 +137,13 @@ def _each_stanza(lyric: str) -> Iterator[_Stanza]:
 
 def _words_of_lines(lines: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(_WORD.findall(line.lower())) for line in lines]
+
+
+def _count_rhymes_of(stanzas: Iterable[_Stanza]) -> Counter[str]:
+    rhymes = Counter[str]()
+    for stanza in stanzas:
+        rhymes.update(_count_rhymes(stanza.lines))
+    return rhymes
 
 
 def _count_rhymes(lines: Sequence[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What members can do: one module a command."""
+"""What members can do: one module a command, and a folder for songs."""
 
 from bot.features.history import History
 from bot.features.lyrics import Lyrics

@@ -25,6 +25,8 @@ class StoredRequest:
     error: str | None
     created_at: datetime
     songs: tuple[GeneratedSong, ...]
+    opening: str | None = None
+    """What the model went on from, where that is more than the prompt: a song that was continued."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,12 +96,13 @@ class Store:
         channel_id: int | None,
         checkpoint: str,
         created_at: datetime,
+        opening: str | None = None,
     ) -> int:
-        """Keep a request that was acknowledged, and return its id."""
+        """Keep a request that was acknowledged, and return its id; ``opening`` as in ``StoredRequest``."""
         header = request.header
         cursor = await self._write(
             "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme,"
-            " params, seed, checkpoint, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " params, seed, checkpoint, created_at, opening) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 user_id,
                 guild_id,
@@ -115,6 +116,7 @@ class Store:
                 request.sampling.seed,
                 checkpoint,
                 created_at.isoformat(),
+                opening,
             ],
         )
         assert cursor.lastrowid is not None, "an INSERT has a row id"
@@ -146,6 +148,27 @@ class Store:
             "UPDATE request SET state = ?, error = ? WHERE id = ?",
             ["stopped" if stopped else "failed", error, request_id],
         )
+
+    async def copy_request(self, request_id: int, *, user_id: int, created_at: datetime) -> StoredRequest | None:
+        """Give a user a request of their own with the same songs; none where there is no such request."""
+        async with self._transaction():
+            cursor = await self._db.execute(
+                "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed,"
+                " checkpoint, state, created_at, queued_seconds, generating_seconds, num_tokens, opening)"
+                " SELECT ?, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed, checkpoint, state,"
+                " ?, queued_seconds, generating_seconds, num_tokens, opening FROM request"
+                " WHERE id = ? AND state = 'finished' RETURNING id",
+                [user_id, created_at.isoformat(), request_id],
+            )
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            await self._db.execute(
+                "INSERT INTO song (request_id, number, lyric, finish_reason, num_tokens)"
+                " SELECT ?, number, lyric, finish_reason, num_tokens FROM song WHERE request_id = ?",
+                [row["id"], request_id],
+            )
+        return await self.request(row["id"])
 
     async def request(self, request_id: int) -> StoredRequest | None:
         """Return a request with its songs, or none where there is no such request."""
@@ -222,6 +245,7 @@ def _stored_request(row: sqlite3.Row, songs: tuple[GeneratedSong, ...]) -> Store
         error=row["error"],
         created_at=datetime.fromisoformat(row["created_at"]),
         songs=songs,
+        opening=row["opening"],
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from bot.features.lyrics.text import whole_words
 from bot.render import MAX_DESCRIPTION, plain
 from model import Checkpoint, GeneratedSong, GenerationRequest, LyricsService
-from tests.bot.world import World, checked, embed, lyric, menu, response
+from tests.bot.world import World, checked, embed, footer, lyric, menu, response
 from tests.conftest import GatedEngine
 
 PINGS = "@everyone @here <@123> <@&456>"
@@ -128,7 +129,7 @@ async def test_markdown_in_the_prompt_and_the_header_is_escaped(scripted_world: 
     song = await scripted_world.lyrics("a **b** c_", title="*t*", genre="`g`")
     assert lyric(song) == r"**a \*\*b\*\* c\_**"
     assert embed(song).title == r"\*t\*"
-    assert embed(song).fields[0].value == r"\`g\`"
+    assert footer(song).startswith("1/2 · `g` · ")  # where Discord reads no markup
 
 
 async def test_markdown_in_the_history_is_escaped(scripted_world: World) -> None:
@@ -141,20 +142,25 @@ async def test_markdown_in_the_history_is_escaped(scripted_world: World) -> None
 
 
 @pytest.mark.parametrize("line", ["x" * 99, "*" * 60, "\\" * 70])
-async def test_a_lyric_over_discords_limit_is_cut_at_a_line_end(
+async def test_a_lyric_over_discords_limit_is_split_at_a_line_end(
     scripted_world: World, engine: ScriptedEngine, line: str
 ) -> None:
     engine.written = f"\n{line}" * 50
-    shown = lyric(await scripted_world.lyrics())
-    first, *lines, last = shown.splitlines()
-    assert len(shown) <= MAX_DESCRIPTION
-    assert (first, last) == ("**two lanterns**", "…")
-    assert {re.sub(r"\\(.)", r"\1", kept) for kept in lines} == {line}
-    assert len(shown) + len(lines[0]) + 1 > MAX_DESCRIPTION  # nothing that fits is left out
+    song = await scripted_world.lyrics()
+    seen, parts = [], int(footer(song).partition(" of ")[2].partition(" ")[0])
+    for _ in range(parts):
+        assert len(lyric(song)) <= MAX_DESCRIPTION
+        seen += lyric(song).splitlines()
+        await scripted_world.mira.click(response(song), label="▶")
+    assert parts > 1
+    assert footer(song).startswith("2/2 · part 1 of")
+    assert seen[0] == "**two lanterns**"
+    assert [re.sub(r"\\(.)", r"\1", kept) for kept in seen[1:]] == [line] * 50
 
 
 async def test_a_lyric_that_just_fits_is_whole(scripted_world: World, engine: ScriptedEngine) -> None:
-    engine.written = "\n" + "x" * (MAX_DESCRIPTION - len("**two lanterns**\n"))
+    line = "x" * 1359
+    engine.written = f"\n{line}" * 3
     shown = lyric(await scripted_world.lyrics())
     assert len(shown) == MAX_DESCRIPTION
     assert shown.endswith("x")
@@ -164,22 +170,71 @@ async def test_a_lyric_of_one_endless_line_is_still_shown(scripted_world: World,
     engine.written = " la" * 2000
     shown = lyric(await scripted_world.lyrics())
     assert shown.startswith("**two lanterns** la la la")
-    assert 4000 < len(shown) <= MAX_DESCRIPTION
+    assert 3900 < len(shown) <= MAX_DESCRIPTION
 
 
 async def test_an_endless_line_after_the_prompt_is_not_left_out_altogether(
     scripted_world: World, engine: ScriptedEngine
 ) -> None:
     engine.written = "\n" + "la " * 2000
-    assert len(lyric(await scripted_world.lyrics())) > 4000
+    assert len(lyric(await scripted_world.lyrics())) > 3900
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("", ""),
+        (" on the wa", " on the"),
+        (" on the water ", " on the water "),
+        ("\nThe ti", "\nThe"),
+        ("\n\n[Chor", "\n"),
+        ("\n\n[Verse 2", "\n\n"),
+        ("\n\n[Verse 2]\n", "\n\n[Verse 2]\n"),
+    ],
+)
+@pytest.mark.parametrize("tag", ["", "[Verse 1]\n"])
+def test_no_half_word_and_no_half_tag_is_shown_while_a_song_is_written(tag: str, written: str, shown: str) -> None:
+    assert whole_words(f"{tag}two lanterns{written}", "two lanterns") == f"{tag}two lanterns{shown}"
 
 
 async def test_line_breaks_are_kept(scripted_world: World, engine: ScriptedEngine) -> None:
     engine.written = "\non the water\n\n[Chorus]\n  slowly"
-    assert lyric(await scripted_world.lyrics()) == "**two lanterns**\non the water\n\n[Chorus]\n  slowly"
+    assert lyric(await scripted_world.lyrics()) == "**two lanterns**\non the water\n\n**[Chorus]**\n  slowly"
 
 
 async def test_the_longest_title_fits_however_much_is_escaped(scripted_world: World) -> None:
     song = await scripted_world.lyrics(title="*" * 100, genre="*" * 100)
     assert len(embed(song).title or "") <= 256
-    assert embed(song).fields[0].value == r"\*" * 100
+    assert f" · {'*' * 100} · " in footer(song)
+
+
+async def test_a_song_of_4000_characters_is_one_message_with_all_of_its_stanzas(
+    scripted_world: World, engine: ScriptedEngine
+) -> None:
+    stanza = "\n".join(["It's a long way down, but we don't mind"] * 4)
+    engine.written = "".join(f"\n\n[Verse {number}]\n{stanza}" for number in range(1, 25))
+    engine.written = engine.written[: 4000 - len("two lanterns")].rpartition("\n")[0]
+    song = await scripted_world.lyrics()
+    assert "part" not in footer(song)
+    assert lyric(song).count("It's a long way down") == engine.written.count("It's a long way down")
+    assert lyric(song).count("\n\n**[Verse") == engine.written.count("[Verse")
+
+
+async def test_a_longer_song_is_split_after_a_stanza(scripted_world: World, engine: ScriptedEngine) -> None:
+    stanza = "\n".join(["It's a long way down, but we don't mind"] * 4)
+    engine.written = "".join(f"\n\n[Verse {number}]\n{stanza}" for number in range(1, 49))
+    song = await scripted_world.lyrics()
+    assert footer(song).startswith("1/2 · part 1 of 3 ·")
+    assert lyric(song).endswith(stanza)
+    await scripted_world.mira.click(response(song), label="▶")
+    assert footer(song).startswith("1/2 · part 2 of 3 ·")
+    assert lyric(song).startswith("**[Verse ")
+    for place in ("1/2 · part 3 of 3", "2/2 · part 1 of 3", "2/2 · part 2 of 3"):
+        await scripted_world.mira.click(response(song), label="▶")
+        assert footer(song).startswith(place)
+    await scripted_world.mira.click(response(song), label="◀")
+    await scripted_world.mira.click(response(song), label="◀")
+    assert footer(song).startswith("1/2 · part 3 of 3")
+    exported = await scripted_world.mira.click(response(song), label="Export")
+    (file,) = response(exported).attachments
+    assert (await file.read()).decode() == f"[Verse 1]\ntwo lanterns{engine.written}\n".removeprefix("[Verse 1]\n")

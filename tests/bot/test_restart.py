@@ -42,12 +42,18 @@ async def test_buttons_under_an_old_message_still_work_after_a_restart(world: Wo
     song = await world.lyrics()
     first = lyric(song)
     await world.restart()
-    copy = await world.ada.click(response(song), label="▶")
-    assert copy.ephemeral
     await world.mira.click(response(song), label="▶")
-    assert lyric(song) == lyric(copy) != first
+    second = lyric(song)
+    assert second != first
     await world.mira.click(response(song), label="◀")
     assert lyric(song) == first
+    asked = await world.ada.click(response(song), label="▶")
+    await world.restart()
+    await world.ada.click(response(asked), label="Get a copy of my own")
+    assert lyric(asked) == second
+    again = await world.mira.click(response(song), label="Again")
+    assert lyric(again).startswith("**two lanterns**")
+    assert footer(again) != footer(song)
 
 
 async def test_an_open_history_still_works_after_a_restart(world: World) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -87,6 +87,12 @@ class World:
             self.env.settle_timeout = patience
         await wait_until(until)
         return result
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass in the simulation while a song is being written, which settling would wait for."""
+        self.env._move_clock(self.env._virtual_time + seconds)
+        with suppress(TimeoutError):
+            await self.env.settle(timeout=0.05)
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         """Run SQL over a connection of its own, as somebody with a shell would."""

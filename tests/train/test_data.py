@@ -77,3 +77,11 @@ def test_the_opening_tag_is_the_one_that_most_songs_have(read: Read) -> None:
     split = split_songs(read("b.txt", text_of(*tagged[:10], *SONGS)), 0.1, seed=1)
     assert split.opening_tag is None
     assert split.header_fields == ("title",)
+    assert split.header_values == {}
+
+
+def test_the_most_common_values_of_a_header_come_first(read: Read) -> None:
+    heads = [f"mood: {mood}\ntheme: {'x' * 101}" for mood in "abbccc" * 3]
+    songs = [f"{head}\n\n{make_lyric(seed, 60)}" for seed, head in enumerate(heads)]
+    values = split_songs(read("songs.txt", text_of(*songs)), 0.01, seed=1).header_values
+    assert values == {"mood": ("c", "b", "a"), "theme": ()}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import signal
 import subprocess
@@ -17,8 +16,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from model import Checkpoint, Metadata
 from model.errors import LyricsError
-from model.song import Header, Song
-from tests.conftest import VERSES, save_tiny_checkpoint
+from tests.conftest import save_tiny_checkpoint
+from tests.train.conftest import write_shuffled_songs
 from train.config import FitConfig
 from train.fit import fit
 from train.loop import songs_per_step, training_arguments
@@ -40,16 +39,7 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("data") / "songs.txt"
-    # Of the same words, but shuffled, for songs that are nearly the same would stand on one side of the split.
-    lines = [line for verse in VERSES for line in verse.splitlines()][:5]
-    rng = random.Random(1)  # noqa: S311
-    songs = [
-        Song(Header(title=f"Song {n}", mood="calm"), "\n".join(" ".join(rng.sample(line.split(), 4)) for line in lines))
-        for n in range(42)
-    ]
-    file.write_text("\n".join(map(str, songs)), encoding="utf-8")
-    return file
+    return write_shuffled_songs(tmp_path_factory.mktemp("data") / "songs.txt", count=42, num_lines=5)
 
 
 def config(songs: Path, base: Path, output: Path, **changes: object) -> FitConfig:
@@ -197,6 +187,39 @@ def test_nothing_to_resume_says_so_and_leaves_nothing(songs: Path, tiny_checkpoi
     with pytest.raises(ResumeError, match=r"nothing to resume in .*out\.partial: leave out --resume"):
         fit(config(songs, tiny_checkpoint, tmp_path / "out", resume=True), tmp_path / "current")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_is_killed_before_it_can_tell_of_its_output_is_ended_by_resume(
+    unfinished: FitConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    resumed = unfinished.model_copy(update={"resume": True})
+    with monkeypatch.context() as patch:
+        patch.setattr("train.fit.point_current", kill)
+        with pytest.raises(KeyboardInterrupt):
+            fit(resumed, tmp_path / "current")
+    assert unfinished.output.exists()
+    again = FitConfig.model_validate(unfinished.model_dump())
+    with pytest.raises(ResumeError, match="killed before its end: add --resume"):
+        fit(again, tmp_path / "current")
+    fit(FitConfig.model_validate(resumed.model_dump()), tmp_path / "current")
+    assert Checkpoint.open(tmp_path / "current").path == unfinished.output
+    assert not PartialRun(unfinished.output).folder.exists()
+
+
+def test_two_runs_do_not_write_to_one_output(unfinished: FitConfig, tmp_path: Path) -> None:
+    first = PartialRun(unfinished.output)
+    record = (first.folder / "run.json").read_bytes()
+    first.begin(unfinished, "", num_parameters=1)
+    (first.folder / "run.json").write_bytes(record)
+    with pytest.raises(ResumeError, match="Another run is writing to"):
+        fit(unfinished.model_copy(update={"resume": True}), tmp_path / "current")
+    assert first.checkpoints()
+    first.tidy()
+    fit(unfinished.model_copy(update={"resume": True}), tmp_path / "current")
+    assert unfinished.output.exists()
 
 
 def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays_whole(

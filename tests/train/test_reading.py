@@ -130,3 +130,12 @@ def test_a_reading_that_is_killed_leaves_nothing_that_is_used(tmp_path: Path) ->
 
 def test_every_kind_of_column_can_be_named() -> None:
     assert {f"{name}_column" for name in KNOWN_COLUMNS} <= set(DataConfig.model_fields)
+
+
+def test_songs_that_rhyme_too_little_are_left_out_and_counted(read: Read) -> None:
+    rhymed, half = "the long night\nthe strong light", "the night\na lamp of light\nthe sea\na stone"
+    text = f"{rhymed}\n---\n{half}\n---\nthe sea\na stone"
+    assert len(read("songs.txt", text).songs) == 3
+    reading = read("songs.txt", text, min_rhyme=0.5)
+    assert [song.lyric for song in reading.songs] == [rhymed, half]
+    assert [str(problem).partition(": ")[2] for problem in reading.problems] == ["--min-rhyme leaves out 1"]

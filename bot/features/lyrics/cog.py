@@ -1,0 +1,92 @@
+"""``/lyrics`` and *Continue as lyrics*: songs from a prompt."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice, Range
+from discord.ext import commands
+
+from bot.features.lyrics.suggestions import suggest
+from bot.features.lyrics.wish import Wish, check_prompt
+from bot.features.lyrics.writer import Writer
+from bot.store import Store
+from model import Header, LyricsError, LyricsService, SamplingParams
+from model.sampling import MAX_LENGTH, NUM_RETURN_SEQUENCES, SEED
+
+MAX_PROMPT = 300
+MAX_HEADER_VALUE = 100
+"""In characters."""
+
+HeaderValue = Range[str, 1, MAX_HEADER_VALUE]
+
+
+def suggesting(field: str) -> Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[Choice[str]]]]:
+    """Return what discord.py asks while a member types a header field."""
+
+    async def autocomplete(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
+        checkpoint = interaction.client.service.checkpoint
+        return [Choice(name=shown, value=sent) for shown, sent in suggest(checkpoint, field, typed)]
+
+    return autocomplete
+
+
+class Lyrics(commands.Cog):
+    """Turns a member's prompt, or any message, into songs."""
+
+    def __init__(self, store: Store, service: LyricsService, writer: Writer) -> None:
+        self.store = store
+        self.service = service
+        self.writer = writer
+        # To be added to the tree, where discord.py does not look for it in a cog by itself.
+        self.menu = app_commands.ContextMenu(name="Continue as lyrics", callback=self.continue_as_lyrics)
+
+    @app_commands.command()
+    @app_commands.autocomplete(genre=suggesting("genre"), mood=suggesting("mood"), theme=suggesting("theme"))
+    @app_commands.describe(
+        prompt="The opening words of the song",
+        title="What the song is called",
+        genre="Say country, folk or hip hop",
+        mood="Say hopeful, bittersweet or proud",
+        theme="What the song is about",
+        seed="The same seed, prompt and settings give the same songs",
+        songs="How many songs, this time",
+        length="Tokens a song, this time; a token is about four letters",
+        private="Only you see the songs",
+    )
+    async def lyrics(
+        self,
+        interaction: discord.Interaction,
+        prompt: Range[str, 1, MAX_PROMPT],
+        title: HeaderValue | None = None,
+        genre: HeaderValue | None = None,
+        mood: HeaderValue | None = None,
+        theme: HeaderValue | None = None,
+        seed: Range[int, SEED.ge, SEED.le] | None = None,
+        songs: Range[int, NUM_RETURN_SEQUENCES.ge, NUM_RETURN_SEQUENCES.le] | None = None,
+        length: Range[int, MAX_LENGTH.ge, MAX_LENGTH.le] | None = None,
+        private: bool = False,  # noqa: FBT001, FBT002 - an option of a command
+    ) -> None:
+        """Write songs that open with your words."""
+        check_prompt(prompt)
+        async with self.writer.reply(interaction, private=private) as reply:
+            sampling = await self.sampling(
+                interaction.user.id, seed=seed, num_return_sequences=songs, max_length=length
+            )
+            header = Header(title, genre, mood, theme)
+            await self.writer.write(reply, Wish.new(self.service.checkpoint, prompt, header, sampling))
+
+    async def continue_as_lyrics(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Write songs that open with the text of a message."""
+        if not message.content.strip():
+            raise LyricsError("That message has no text to go on from.")
+        check_prompt(message.clean_content)
+        async with self.writer.reply(interaction, private=False) as reply:
+            sampling = await self.sampling(interaction.user.id)
+            await self.writer.write(reply, Wish.new(self.service.checkpoint, message.clean_content, Header(), sampling))
+
+    async def sampling(self, user_id: int, **this_time: int | None) -> SamplingParams:
+        """Return the user's own parameters, and in their place those that are given this time."""
+        sampling = await self.store.sampling(user_id)
+        return sampling.model_copy(update={name: value for name, value in this_time.items() if value is not None})
