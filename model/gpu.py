@@ -46,17 +46,18 @@ class GpuNetwork(Network):
 
     def __init__(self, weights: Weights) -> None:
         super().__init__(weights, PlainLinear)
-        self._graphs: dict[tuple[int, int], tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
+        self._graphs: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
 
     def make_cache(self, slots: int) -> GpuCache:  # type: ignore[override]
         """Return a cache for so many songs; graphs of an earlier one are dropped."""
         self._graphs.clear()
         # What a step reads: a token for each row, the position it has, and the slot that its key and value go to.
         self._inputs = torch.zeros(3, slots, dtype=torch.int64, device=self.device)
+        self._logits = torch.zeros(slots, self.config.vocab_size, device=self.device)
         return GpuCache(self.config, slots, self.device, self._dtype)
 
     def decode(self, tokens: Sequence[int], lengths: Sequence[int], cache: GpuCache) -> torch.Tensor:  # type: ignore[override]
-        """Read one token for every row; see ``Network.decode``."""
+        """Read one token for every row; see ``Network.decode``. The next call overwrites the logits."""
         rows = len(tokens)
         padded = min(1 << (rows - 1).bit_length(), cache.slots)
         reach = min(-(-(max(lengths) + 1) // _REACH) * _REACH, self.config.n_positions)
@@ -64,15 +65,14 @@ class GpuNetwork(Network):
         inputs = torch.tensor([[*tokens, *[0] * idle], [*lengths, *[0] * idle], [*range(rows), *[cache.slots] * idle]])
         self._inputs[:, :padded].copy_(inputs, non_blocking=True)
         if self.device.type != "cuda":
-            return self._step(padded, reach, cache)[:rows]
-        if (padded, reach) not in self._graphs:
-            self._graphs[padded, reach] = self._record(padded, reach, cache)
-        graph, logits = self._graphs[padded, reach]
-        graph.replay()
-        # The graph writes to the same place next time, and what comes after changes the logits in place.
-        return logits[:rows].clone()
+            self._step(padded, reach, cache)
+        else:
+            if (padded, reach) not in self._graphs:
+                self._graphs[padded, reach] = self._record(padded, reach, cache)
+            self._graphs[padded, reach].replay()
+        return self._logits[:rows]
 
-    def _record(self, rows: int, reach: int, cache: GpuCache) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
+    def _record(self, rows: int, reach: int, cache: GpuCache) -> torch.cuda.CUDAGraph:
         """Record a step; running it writes the same keys and values to the same places, however often."""
         stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(self.device))
@@ -81,12 +81,14 @@ class GpuNetwork(Network):
                 self._step(rows, reach, cache)
         torch.cuda.current_stream(self.device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            logits = self._step(rows, reach, cache)
-        return graph, logits
+        # Graphs run one after another and leave nothing behind but the logits, so that they can share their memory.
+        pool = next(iter(self._graphs.values())).pool() if self._graphs else None
+        with torch.cuda.graph(graph, pool=pool):
+            self._step(rows, reach, cache)
+        return graph
 
-    def _step(self, rows: int, reach: int, cache: GpuCache) -> torch.Tensor:
-        """Return float32 logits of shape (rows, vocabulary) for what ``_inputs`` holds; reads nothing back."""
+    def _step(self, rows: int, reach: int, cache: GpuCache) -> None:
+        """Write the logits of what ``_inputs`` holds to ``_logits``; the host waits for nothing."""
         tokens, positions, slots = self._inputs[:, :rows]
         heads, size = self.config.n_head, self.config.head_size
         visible = torch.arange(reach, device=self.device) <= positions.view(-1, 1, 1, 1)  # (rows, 1, 1, reach)
@@ -105,4 +107,4 @@ class GpuNetwork(Network):
             )
             return attended.reshape(rows, heads * size)
 
-        return self._head(self._last_norm(self._forward(tokens, positions, attend))).float()
+        self._logits[:rows] = self._head(self._last_norm(self._forward(tokens, positions, attend)))
