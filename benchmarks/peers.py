@@ -23,7 +23,7 @@ Side = Callable[[Sequence[Sequence[int]], SamplingParams], object]
 
 
 def transformers_sides(folder: Path) -> dict[str, Side]:
-    """Return ``generate`` over all rows at once, and over one after another."""
+    """Return ``generate`` over all rows at once; with one row, that is a host's one request at a time."""
     model = GPT2LMHeadModel.from_pretrained(folder).eval()
 
     def generate(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
@@ -38,11 +38,7 @@ def transformers_sides(folder: Path) -> dict[str, Side]:
             **sampling.model_dump(include={"temperature", "top_k", "top_p", "repetition_penalty"}),
         )
 
-    def one_by_one(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
-        for prompt in prompts:
-            generate([prompt], sampling)
-
-    return {"generate, batched": generate, "generate, one by one": one_by_one}
+    return {"generate, batched": generate}
 
 
 def ctranslate2_sides(folder: Path, work: Path, threads: int) -> dict[str, Side]:

@@ -327,6 +327,8 @@ class LyricsService:
         job = stream.job
         if job.stopping and not stream.keeps_songs:
             return Failed(_stopped())
+        if job.songs is None and time.perf_counter() >= job.deadline:
+            return Failed(GenerationStopped("The bot was too busy to write this in time: please try again later."))
         if job.songs is None:
             assert job.error is not None, "a job ends with songs or an error"
             return Failed(job.error)

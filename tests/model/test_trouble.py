@@ -254,6 +254,16 @@ async def test_songs_end_as_they_stand_when_their_time_is_up(
     assert {song.finish_reason for song in last.songs} == {"cancelled"}
 
 
+async def test_a_request_whose_time_was_up_before_it_began_says_so(engine: BatchingEngine) -> None:
+    service = LyricsService(lambda: engine, max_queue=5, timeout=0.0)
+    await service.start()
+    async with aclosing(service.stream(make_request())) as updates:
+        last = [update async for update in updates][-1]
+    await service.close()
+    assert isinstance(last, Failed)
+    assert "too busy to write this in time" in str(last.error)
+
+
 def test_a_stopped_request_frees_its_slots_within_two_steps(engine: BatchingEngine) -> None:
     job, other = Job(make_request(max_length=100)), Job(make_request(max_length=30))
     engine.add(job)
