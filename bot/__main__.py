@@ -40,7 +40,12 @@ async def run(config: Config) -> None:
         log.info("Loading the model")
         await service.start()
         log.info("Serving %s", service.checkpoint.path)
-        async with LyricsBot(store=store, service=service, max_per_member=config.max_per_member) as bot:
+        async with LyricsBot(
+            store=store,
+            service=service,
+            max_per_member=config.max_per_member,
+            retention_days=config.retention_days,
+        ) as bot:
             serving = asyncio.create_task(serve(bot, config))
             try:
                 await until_signalled(serving)

@@ -3,15 +3,18 @@
 import discord
 from discord.ext import commands
 
-from bot.features import History, Lyrics, Settings
-from bot.features.buttons import HistoryPageButton, HistorySelect
+from bot.features import Help, History, Lyrics, Privacy, Retention, Settings
+from bot.features.buttons import OpenMenu, PageButton
 from bot.features.lyrics import ITEMS, Songs, Writer
+from bot.features.privacy import ForgetButton
 from bot.store import Store
 from bot.sync import sync_if_changed
 from bot.tree import LyricsTree
 from model import LyricsService
 
-PERMISSIONS = discord.Permissions(view_channel=True, send_messages=True, embed_links=True)
+PERMISSIONS = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, embed_links=True
+)
 
 
 class LyricsBot(commands.Bot):
@@ -21,11 +24,14 @@ class LyricsBot(commands.Bot):
         store: What the bot keeps.
         service: What writes songs.
         max_per_member: How many requests of one member may run and wait.
+        retention_days: For how long requests are kept; 0 keeps them for ever.
     """
 
     tree: LyricsTree
 
-    def __init__(self, *, store: Store, service: LyricsService, max_per_member: int = 2) -> None:
+    def __init__(
+        self, *, store: Store, service: LyricsService, max_per_member: int = 2, retention_days: int = 0
+    ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -36,6 +42,7 @@ class LyricsBot(commands.Bot):
         )
         self.store = store
         self.service = service
+        self.retention_days = retention_days
         self.writer = Writer(store, service, max_per_member=max_per_member)
         self.songs = Songs(store, self.writer)
 
@@ -52,6 +59,9 @@ class LyricsBot(commands.Bot):
         self.tree.add_command(lyrics.menu)
         await self.add_cog(Settings(self.store))
         await self.add_cog(History(self.store))
-        self.add_dynamic_items(*ITEMS, HistoryPageButton, HistorySelect)
+        await self.add_cog(Privacy(self.store))
+        await self.add_cog(Help(self.store, self.service))
+        await self.add_cog(Retention(self.store, days=self.retention_days))
+        self.add_dynamic_items(*ITEMS, OpenMenu, PageButton, ForgetButton)
         assert self.application_id is not None, "it is known after login"
         await sync_if_changed(self.tree, self.store, self.application_id)

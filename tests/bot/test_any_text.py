@@ -22,7 +22,7 @@ from bot.features.lyrics.sharing import STYLES, CardMenu
 from bot.features.lyrics.songs import text_file
 from bot.features.lyrics.text import song_parts, whole_words
 from bot.features.lyrics.wish import NothingToSee, Wish
-from bot.render import MAX_DESCRIPTION, plain, sendable
+from bot.markup import MAX_DESCRIPTION, plain, sendable
 from bot.store import StoredRequest
 from model import Checkpoint, GeneratedSong, Header, LyricsService, Progress, SamplingParams
 from tests.bot.test_render import ScriptedEngine

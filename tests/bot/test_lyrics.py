@@ -160,7 +160,7 @@ async def test_a_single_song_has_no_buttons_to_turn(world: World) -> None:
     await world.store.set_sampling(world.mira.id, "num_return_sequences", 1)
     song = await world.lyrics()
     assert footer(song).startswith("1/1 ·")
-    assert list(buttons(song)) == ["Again", "Continue", "Variations", "Share as picture", "Export"]
+    assert list(buttons(song)) == ["Again", "Continue", "Variations", "Share as picture", "Export", "Favourite"]
 
 
 async def test_the_member_who_asked_turns_the_pages_in_place(world: World) -> None:

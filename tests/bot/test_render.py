@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.features.lyrics.text import whole_words
-from bot.render import MAX_DESCRIPTION, plain
+from bot.markup import MAX_DESCRIPTION, plain
 from model import Checkpoint, GeneratedSong, GenerationRequest, LyricsService
 from tests.bot.world import World, checked, embed, footer, lyric, menu, response
 from tests.conftest import GatedEngine

@@ -75,7 +75,7 @@ async def test_the_reply_fills_with_words_while_the_model_writes(world: World, e
     assert song.deferred
     await world.later(FIRST)
     assert lyric(song) == "**two lanterns**"
-    assert footer(song) == "Writing 3 songs at once, of which this is the first…"
+    assert footer(song) == "Writing 3 songs, of which this is the first: 6 words so far…"
     await engine.writes(" on the water\nThe tide ca")
     await world.later(INTERVAL)
     assert lyric(song) == "**two lanterns** on the water\nThe tide"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bot.render import MAX_DESCRIPTION, plain, sendable
+from bot.markup import MAX_DESCRIPTION, plain, sendable
 from model.song import SECTION_TAG
 
 _MAX_LINE = 2000
