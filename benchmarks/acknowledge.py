@@ -26,6 +26,7 @@ from aiohttp import web
 from bot.client import LyricsBot
 from bot.store import Store
 from model import Checkpoint, GeneratedSong, GenerationRequest, Header, LyricsService, SamplingParams, locate
+from model.engine import SerialEngine
 
 APPLICATION = 1
 MEMBERS = 300
@@ -33,11 +34,8 @@ BAR = 3.0
 """Seconds that Discord waits."""
 
 
-class Idle:
+class Idle(SerialEngine):
     """An engine that writes nothing until it is stopped."""
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
 
     def generate(
         self,

@@ -13,7 +13,7 @@ from bot.client import LyricsBot
 from bot.config import Config
 from bot.preview import serve_preview
 from bot.store import Store
-from model import LyricsError, LyricsService, describe_violations, locate
+from model import EngineOptions, LyricsError, LyricsService, describe_violations, locate
 
 log = logging.getLogger("bot")
 
@@ -31,7 +31,12 @@ async def run(config: Config) -> None:
     # The preview is another world with ids of its own: its history is kept apart.
     database = config.database if config.discord_token else config.database.with_suffix(".preview.db")
     async with Store.open(database) as store:
-        service = LyricsService.from_checkpoint(locate(config.model), max_queue=config.max_queue)
+        service = LyricsService.from_checkpoint(
+            locate(config.model),
+            max_queue=config.max_queue,
+            timeout=config.request_timeout,
+            options=EngineOptions(config.max_batch, config.kv_cache_gb, config.precision),
+        )
         log.info("Loading the model")
         await service.start()
         log.info("Serving %s", service.checkpoint.path)

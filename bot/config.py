@@ -36,6 +36,19 @@ class Config(BaseSettings):
     max_queue: Annotated[int, Field(ge=1, le=1000)] = Field(
         50, description="How many requests may wait; more are refused"
     )
+    max_batch: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, description="Songs written side by side; none takes 32, or as many as KV_CACHE_GB holds"
+    )
+    kv_cache_gb: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Memory for the songs being written, in GB; none takes half of what is free"
+    )
+    precision: Literal["auto", "int8", "bfloat16", "float16", "float32"] = Field(
+        "auto", description="Of the weights; auto is the fastest that the machine has"
+    )
+    request_timeout: Annotated[float, Field(ge=1, le=840)] = Field(
+        600.0,
+        description="Seconds after which a request's songs end as they stand (1 to 840: Discord waits 15 minutes)",
+    )
     max_per_member: Annotated[int, Field(ge=1, le=100)] = Field(
         2, description="How many requests of one member may run and wait; more are refused"
     )

@@ -1,7 +1,7 @@
 """Serves a fine-tuned GPT-2: requests in, streams of lyrics out. Importing this does not import torch."""
 
 from model.checkpoint import Checkpoint, Metadata, locate
-from model.engine import Engine, FinishReason, GeneratedSong, GenerationRequest
+from model.engine import Engine, EngineOptions, FinishReason, GeneratedSong, GenerationRequest
 from model.errors import (
     CheckpointError,
     GenerationStopped,
@@ -9,10 +9,12 @@ from model.errors import (
     ModelNotReady,
     PromptTooLong,
     QueueFull,
+    SettingsError,
+    SongFailed,
     describe_violations,
 )
 from model.sampling import SamplingParams
-from model.service import Failed, Finished, LyricsService, Progress, Queued, Stream, Timings, Update
+from model.service import Failed, Finished, Health, LyricsService, Progress, Queued, Stream, Timings, Update
 from model.song import HEADER_FIELDS, Header
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Engine",
+    "EngineOptions",
     "Failed",
     "FinishReason",
     "Finished",
@@ -27,6 +30,7 @@ __all__ = [
     "GenerationRequest",
     "GenerationStopped",
     "Header",
+    "Health",
     "LyricsError",
     "LyricsService",
     "Metadata",
@@ -36,6 +40,8 @@ __all__ = [
     "QueueFull",
     "Queued",
     "SamplingParams",
+    "SettingsError",
+    "SongFailed",
     "Stream",
     "Timings",
     "Update",

@@ -138,7 +138,7 @@ def _check_files(path: Path) -> None:
             f"The checkpoint {path} has no tokenizer (tokenizer.json, or vocab.json with merges.txt): "
             "copy the whole folder again."
         )
-    for weights in _weight_files(path):
+    for weights in weight_files(path):
         try:
             # Opening reads the header alone and holds it against the file's length.
             with safe_open(weights, framework="numpy"):
@@ -149,7 +149,7 @@ def _check_files(path: Path) -> None:
             ) from error
 
 
-def _weight_files(path: Path) -> list[Path]:
+def weight_files(path: Path) -> list[Path]:
     """Return the safetensors files of a checkpoint: its shards where it has an index, else the one file."""
     index = path / "model.safetensors.index.json"
     if not index.is_file():

@@ -11,6 +11,10 @@ class CheckpointError(LyricsError):
     """A checkpoint cannot be found, reached or loaded."""
 
 
+class SettingsError(LyricsError):
+    """What the host has set does not fit the machine or the model."""
+
+
 class PromptTooLong(LyricsError):  # noqa: N818 - named for what happened, as discord.py's errors are
     """The prompt and its header leave the model no room to write in."""
 
@@ -25,6 +29,10 @@ class ModelNotReady(LyricsError):  # noqa: N818
 
 class GenerationStopped(LyricsError):  # noqa: N818
     """The service closed before the request was finished."""
+
+
+class SongFailed(LyricsError):  # noqa: N818
+    """The model could not write a song, by these settings at least."""
 
 
 def describe_violations(error: ValidationError) -> str:

@@ -3,7 +3,6 @@
 It is the plainest correct one, so that a faster engine can be checked against it.
 """
 
-import os
 from collections.abc import Callable
 from typing import Self
 
@@ -17,20 +16,21 @@ from transformers import (
 )
 
 from model.checkpoint import Checkpoint
-from model.engine import FinishReason, GeneratedSong, GenerationRequest
+from model.engine import FinishReason, GeneratedSong, GenerationRequest, SerialEngine
 from model.errors import PromptTooLong
 from model.loading import end_token_id, load_pretrained, start_token_id
+from model.machine import use_threads
 from model.sampling import SamplingParams
 from model.song import cut_at_line_end, format_prompt, with_opening_tag
 
 _UNFINISHED_CHARACTER = "\ufffd"
 
 
-class ReferenceEngine:
-    """An ``Engine`` over ``PreTrainedModel.generate``."""
+class ReferenceEngine(SerialEngine):
+    """An ``Engine`` over ``PreTrainedModel.generate``; it knows no token filters."""
 
     def __init__(self, checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint)
         self._model = model.eval()
         self._tokenizer = tokenizer
         self._start_id = start_token_id(tokenizer)
@@ -44,9 +44,7 @@ class ReferenceEngine:
         Raises:
             CheckpointError: Where the checkpoint does not load.
         """
-        # With a thread on every core, any other load on the machine makes all of them wait for the slowest.
-        if "OMP_NUM_THREADS" not in os.environ:
-            torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+        use_threads()
         model, tokenizer = load_pretrained(checkpoint)
         model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
         return cls(checkpoint, model, tokenizer)
@@ -57,7 +55,7 @@ class ReferenceEngine:
         on_progress: Callable[[tuple[str, ...]], None],
         should_stop: Callable[[], bool],
     ) -> tuple[GeneratedSong, ...]:
-        """Write the songs of one request; see ``Engine.generate``."""
+        """Write the songs of one request; see ``SerialEngine.generate``."""
         opening = with_opening_tag(self.checkpoint.opening_tag, request.prompt)
         prompt_ids = self._encode(format_prompt(request.header, opening))
         watch = _Watch(

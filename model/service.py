@@ -9,16 +9,19 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from model.checkpoint import Checkpoint
-from model.engine import Engine, GeneratedSong, GenerationRequest
+from model.engine import Engine, EngineOptions, GeneratedSong, GenerationRequest, Job
 from model.errors import GenerationStopped, ModelNotReady, QueueFull
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 20
 """Requests whose time tells how long the next ones will wait."""
+
+STALLED = 30.0
+"""Seconds without a step after which a worker that has work counts as stalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,19 @@ class Failed:
 Update = Queued | Progress | Finished | Failed
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the service is."""
+
+    state: Literal["loading", "ready", "stalled", "closed"]
+    """Stalled is a worker that has work, and has made no step for ``STALLED`` seconds."""
+    running: int
+    """Requests that songs are being written for."""
+    waiting: int
+    since_step: float
+    """Seconds since the worker last ended a step, or had nothing to do."""
+
+
 class Stream:
     """The updates of one request, as an async iterator that ends after ``Finished`` or ``Failed``.
 
@@ -72,10 +88,10 @@ class Stream:
     but the songs come as they stand.
     """
 
-    def __init__(self, request: GenerationRequest, leave: Callable[["Stream"], None]) -> None:
+    def __init__(self, request: GenerationRequest, deadline: float, leave: Callable[["Stream"], None]) -> None:
         self.request = request
-        self.created = time.perf_counter()
-        self.stop = threading.Event()
+        self.job = Job(request, deadline)
+        self.created = self.started = time.perf_counter()
         self.keeps_songs = False
         """Whether what is written is a result when the request is stopped."""
         self._leave = leave
@@ -114,41 +130,48 @@ class Stream:
 
 
 class LyricsService:
-    """Writes songs, one request after another, without ever holding up the event loop.
+    """Writes songs for many at a time, without ever holding up the event loop.
 
     Args:
         load_engine: Makes the engine; called on the worker thread, as is everything of the engine.
-        max_queue: How many requests may wait behind the running one.
+        max_queue: How many requests may wait until they are started.
+        timeout: Seconds after which a request's songs end as they stand, its wait included.
     """
 
-    def __init__(self, load_engine: Callable[[], Engine], *, max_queue: int) -> None:
+    def __init__(self, load_engine: Callable[[], Engine], *, max_queue: int, timeout: float = float("inf")) -> None:
         self._load_engine = load_engine
         self._max_queue = max_queue
+        self._timeout = timeout
         self._checkpoint: Checkpoint | None = None
         self._worker: threading.Thread | None = None
+        self._last_step = time.perf_counter()
+        # Updates on their way from the worker to the event loop.
+        self._outbox: deque[tuple[Stream, Update]] = deque()
         # Guards what follows; notified when a request arrives and when the service closes.
         self._changed = threading.Condition()
         self._waiting: deque[Stream] = deque()
-        self._running: Stream | None = None
+        self._running: dict[Job, Stream] = {}
         self._closing = False
         self._durations: deque[float] = deque(maxlen=_REMEMBERED)
 
     @classmethod
-    def from_checkpoint(cls, source: str | Path, *, max_queue: int) -> Self:
+    def from_checkpoint(
+        cls,
+        source: str | Path,
+        *,
+        max_queue: int,
+        timeout: float = float("inf"),
+        options: EngineOptions | None = None,
+    ) -> Self:
         """Return a service that serves the checkpoint folder or hub id ``source``."""
 
-        def load_engine() -> Engine:
+        def load() -> Engine:
             # Torch is imported here, on the worker thread, and nowhere on the way to here.
-            from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+            from model.serving import load_engine  # noqa: PLC0415
 
-            from model.reference import ReferenceEngine  # noqa: PLC0415
+            return load_engine(Checkpoint.open(source), options or EngineOptions())
 
-            # Its hints are for those who program with it, not for the log of who hosts a bot.
-            transformers_logging.set_verbosity_error()
-            transformers_logging.disable_progress_bar()
-            return ReferenceEngine.load(Checkpoint.open(source))
-
-        return cls(load_engine, max_queue=max_queue)
+        return cls(load, max_queue=max_queue, timeout=timeout)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -160,6 +183,17 @@ class LyricsService:
         if self._checkpoint is None:
             raise ModelNotReady("The model is still loading: please try again in a moment.")
         return self._checkpoint
+
+    def health(self) -> Health:
+        """Return how the service is, at once; from any thread."""
+        with self._changed:
+            running, waiting, closing = len(self._running), len(self._waiting), self._closing
+        since_step = time.perf_counter() - self._last_step if running or waiting else 0.0
+        if self._worker is None or self._checkpoint is None:
+            return Health("loading", running, waiting, since_step)
+        if closing or not self._worker.is_alive():
+            return Health("closed", running, waiting, since_step)
+        return Health("stalled" if since_step > STALLED else "ready", running, waiting, since_step)
 
     async def start(self) -> None:
         """Start the worker and wait until the model is loaded.
@@ -187,20 +221,22 @@ class LyricsService:
                 raise ModelNotReady("The bot is shutting down: please try again in a few minutes.")
             if len(self._waiting) >= self._max_queue:
                 raise QueueFull(f"The queue is full ({self._max_queue} waiting): please try again in a minute.")
-            stream = Stream(request, self._leave)
+            stream = Stream(request, time.perf_counter() + self._timeout, self._leave)
+            if not self._running and not self._waiting:
+                self._last_step = stream.created
             self._waiting.append(stream)
             stream.deliver(Queued(len(self._waiting), self._wait(len(self._waiting))))
             self._changed.notify()
         return stream
 
     async def close(self, *, grace: float = 0.0) -> None:
-        """Refuse what waits, give the running request ``grace`` seconds to end, and end the worker.
+        """Refuse what waits, give the running requests ``grace`` seconds to end, and end the worker.
 
         Requests that did not end fail with ``GenerationStopped``. May be called more than once.
         """
         with self._changed:
             self._closing = True
-            waiting, running = list(self._waiting), self._running
+            waiting = list(self._waiting)
             self._waiting.clear()
             self._changed.notify()
         for stream in waiting:
@@ -208,16 +244,17 @@ class LyricsService:
         if self._worker is None:
             return
         await asyncio.to_thread(self._worker.join, grace)
-        if running is not None:
-            running.stop.set()
+        with self._changed:
+            for job in self._running:
+                job.stopping = True
         await asyncio.to_thread(self._worker.join)
 
     def _leave(self, stream: Stream) -> None:
-        stream.stop.set()
+        stream.job.stopping = True
         with self._changed:
             if stream in self._waiting:
                 self._waiting.remove(stream)
-                stream.deliver(Failed(_cancelled()))
+                stream.deliver(Failed(GenerationStopped("Stopped before anything was written.")))
                 self._renumber()
 
     def _renumber(self) -> None:
@@ -225,56 +262,98 @@ class LyricsService:
         for position, stream in enumerate(self._waiting, start=1):
             stream.deliver(Queued(position, self._wait(position)))
 
+    def _renumber_locked(self) -> None:
+        with self._changed:
+            self._renumber()
+
     def _wait(self, position: int) -> float | None:
         return None if not self._durations else position * sum(self._durations) / len(self._durations)
 
     def _work(self, loop: asyncio.AbstractEventLoop, loaded: Future[Checkpoint]) -> None:
-        """Load the engine and run request after request; the worker thread's main."""
+        """Load the engine and step it while there is work; the worker thread's main."""
         try:
             engine = self._load_engine()
         except Exception as error:  # noqa: BLE001 - whatever it is, start() raises it
             loaded.set_exception(error)
             return
         loaded.set_result(engine.checkpoint)
-        while (stream := self._next(loop)) is not None:
-            loop.call_soon_threadsafe(stream.deliver, self._run(engine, stream, loop))
+        while self._wait_for_work():
+            self._admit(engine, loop)
+            if self._running:
+                self._step(engine, loop)
+            self._last_step = time.perf_counter()
 
-    def _next(self, loop: asyncio.AbstractEventLoop) -> Stream | None:
-        """Wait for a request and take it; none once the service closes."""
+    def _wait_for_work(self) -> bool:
+        """Return once there is work; false once the service closes and nothing runs any more."""
         with self._changed:
-            self._running = None
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            if self._closing:
-                return None
-            self._running = self._waiting.popleft()
+            self._changed.wait_for(lambda: self._running or self._waiting or self._closing)
+            return bool(self._running or not self._closing)
+
+    def _admit(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the engine the requests that it has room for, in the order they came."""
+        while engine.has_room:
+            with self._changed:
+                if not self._waiting:
+                    return
+                stream = self._waiting.popleft()
+                self._running[stream.job] = stream
             loop.call_soon_threadsafe(self._renumber_locked)
-            return self._running
+            stream.started = time.perf_counter()
+            try:
+                engine.add(stream.job)
+            except Exception as error:  # noqa: BLE001 - whoever asked is told, and the next one goes on
+                self._end(stream, Failed(error), loop)
 
-    def _renumber_locked(self) -> None:
-        with self._changed:
-            self._renumber()
+    def _step(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+        """Step the engine once and send on what it says; where it fails itself, so does all that runs."""
 
-    def _run(self, engine: Engine, stream: Stream, loop: asyncio.AbstractEventLoop) -> Update:
-        """Run one request and return its last update; an exception of the engine fails this one alone."""
+        def on_update(job: Job) -> None:
+            stream = self._running[job]
+            if job.ended:
+                self._end(stream, self._outcome(stream), loop)
+            else:
+                self._send(stream, Progress(job.lyrics), loop)
 
-        def on_progress(lyrics: tuple[str, ...]) -> None:
-            loop.call_soon_threadsafe(stream.deliver, Progress(lyrics))
-
-        started = time.perf_counter()
         try:
-            songs = engine.generate(stream.request, on_progress, stream.stop.is_set)
-        except Exception as error:  # noqa: BLE001 - whoever asked is told, and the next one goes on
-            return Failed(error)
-        if stream.stop.is_set() and not stream.keeps_songs:
+            engine.step(on_update)
+        except Exception as error:
+            log.exception("The engine failed, and with it %d requests", len(self._running))
+            engine.reset()
+            for stream in list(self._running.values()):
+                self._end(stream, Failed(error), loop)
+
+    def _outcome(self, stream: Stream) -> Update:
+        """Return the last update of a request whose job has ended."""
+        job = stream.job
+        if job.stopping and not stream.keeps_songs:
             return Failed(_stopped())
-        num_tokens = sum(song.num_tokens for song in songs)
-        timings = Timings(started - stream.created, time.perf_counter() - started, num_tokens)
-        self._durations.append(timings.generating)
-        return Finished(songs, timings)
+        if job.songs is None and time.perf_counter() >= job.deadline:
+            return Failed(GenerationStopped("The bot was too busy to write this in time: please try again later."))
+        if job.songs is None:
+            assert job.error is not None, "a job ends with songs or an error"
+            return Failed(job.error)
+        generating = time.perf_counter() - stream.started
+        self._durations.append(generating / len(self._running))
+        return Finished(
+            job.songs,
+            Timings(stream.started - stream.created, generating, sum(song.num_tokens for song in job.songs)),
+        )
 
+    def _end(self, stream: Stream, update: Update, loop: asyncio.AbstractEventLoop) -> None:
+        with self._changed:
+            del self._running[stream.job]
+        self._send(stream, update, loop)
 
-def _cancelled() -> GenerationStopped:
-    return GenerationStopped("Stopped before anything was written.")
+    def _send(self, stream: Stream, update: Update, loop: asyncio.AbstractEventLoop) -> None:
+        self._outbox.append((stream, update))
+        # One call to the event loop brings all that has gathered by the time it is made.
+        if len(self._outbox) == 1:
+            loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        while self._outbox:
+            stream, update = self._outbox.popleft()
+            stream.deliver(update)
 
 
 def _stopped() -> GenerationStopped:

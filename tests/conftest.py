@@ -11,6 +11,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
 from model import Checkpoint, GeneratedSong, GenerationRequest, Header, Metadata, SamplingParams
+from model.engine import SerialEngine
 from model.song import BOS_TOKEN, EOS_TOKEN
 
 # The tiny model is fastest on one thread, whatever else the machine does; read at each load.
@@ -71,11 +72,11 @@ def make_metadata(**fields: object) -> Metadata:
     return Metadata.model_validate(made | fields)
 
 
-class GatedEngine:
+class GatedEngine(SerialEngine):
     """An engine that writes nothing until ``gate`` is set, and fails where ``error`` is set."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint)
         self.gate = threading.Event()
         self.started = threading.Event()
         self.error: Exception | None = None

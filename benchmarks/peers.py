@@ -1,0 +1,183 @@
+"""What a host could run instead of the engine: the same checkpoint and the same sampling behind other libraries.
+
+Needs the extra packages of ``pip install -e '.[peers]'``.
+"""
+
+import ctypes
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import ctranslate2
+import gguf
+import llama_cpp.llama_cpp as llama
+import torch
+from ctranslate2.converters import TransformersConverter
+from transformers import AutoTokenizer, GPT2LMHeadModel
+
+from model import SamplingParams
+
+Side = Callable[[Sequence[Sequence[int]], SamplingParams], object]
+"""Writes ``max_length`` tokens after each prompt, never fewer."""
+
+
+def transformers_sides(folder: Path) -> dict[str, Side]:
+    """Return ``generate`` over all rows at once; with one row, that is a host's one request at a time."""
+    model = GPT2LMHeadModel.from_pretrained(folder).eval()
+
+    def generate(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
+        model.generate(
+            torch.tensor(prompts),
+            attention_mask=torch.ones(len(prompts), len(prompts[0]), dtype=torch.int64),
+            do_sample=True,
+            max_new_tokens=sampling.max_length,
+            min_new_tokens=sampling.max_length,
+            pad_token_id=0,
+            eos_token_id=0,
+            **sampling.model_dump(include={"temperature", "top_k", "top_p", "repetition_penalty"}),
+        )
+
+    return {"generate, batched": generate}
+
+
+def ctranslate2_sides(folder: Path, work: Path, threads: int) -> dict[str, Side]:
+    """Return CTranslate2 in float32 and in int8."""
+    converted = work / "ctranslate2"
+    names = AutoTokenizer.from_pretrained(folder).convert_ids_to_tokens
+    if not converted.exists():
+        TransformersConverter(str(folder)).convert(str(converted))
+        # It does not load without special tokens; ``min_length`` keeps the end from being drawn.
+        config = converted / "config.json"
+        special = dict.fromkeys(("bos_token", "eos_token", "unk_token"), names(0))
+        config.write_text(json.dumps(json.loads(config.read_text()) | special))
+
+    def generate(
+        generator: "ctranslate2.Generator", prompts: Sequence[Sequence[int]], sampling: SamplingParams
+    ) -> None:
+        generator.generate_batch(
+            [names(list(prompt)) for prompt in prompts],
+            max_length=sampling.max_length,
+            min_length=sampling.max_length,
+            sampling_temperature=sampling.temperature,
+            sampling_topk=sampling.top_k,
+            sampling_topp=sampling.top_p,
+            repetition_penalty=sampling.repetition_penalty,
+            include_prompt_in_result=False,
+        )
+
+    def load(kind: str) -> "ctranslate2.Generator":
+        return ctranslate2.Generator(
+            str(converted), device="cpu", compute_type=kind, intra_threads=threads, inter_threads=1
+        )
+
+    return {f"CTranslate2, {kind}": partial(generate, load(kind)) for kind in ("float32", "int8")}
+
+
+class LlamaCpp:
+    """llama.cpp through its Python binding: one sequence and one sampler for each row, decoded side by side.
+
+    Args:
+        file: A GGUF.
+        threads: For the matrix products.
+        rows: How many rows at most.
+        context: Tokens of a row at most.
+    """
+
+    def __init__(self, file: Path, *, threads: int, rows: int, context: int) -> None:
+        llama.llama_backend_init()
+        self._quiet = llama.llama_log_callback(lambda *_: None)
+        llama.llama_log_set(self._quiet, ctypes.c_void_p(0))
+        self._model = llama.llama_model_load_from_file(str(file).encode(), llama.llama_model_default_params())
+        params = llama.llama_context_default_params()
+        params.n_ctx, params.n_batch, params.n_ubatch, params.n_seq_max = rows * context, rows * context, 512, rows
+        params.n_threads = params.n_threads_batch = threads
+        self._context = llama.llama_init_from_model(self._model, params)
+        self._vocab = llama.llama_model_get_vocab(self._model)
+        self._batch = llama.llama_batch_init(rows * context, 0, 1)
+
+    def __call__(self, prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
+        """Write ``max_length`` tokens after each prompt."""
+        llama.llama_memory_clear(llama.llama_get_memory(self._context), True)  # noqa: FBT003 - a C function
+        samplers = [self._sampler(sampling, seed) for seed in range(len(prompts))]
+        for sampler, prompt in zip(samplers, prompts, strict=True):
+            for token in prompt:
+                llama.llama_sampler_accept(sampler, token)
+        new = [list(prompt) for prompt in prompts]
+        position = 0
+        for _ in range(sampling.max_length):
+            last = self._decode(new, position)
+            position += len(new[0])
+            new = [
+                [llama.llama_sampler_sample(sampler, self._context, place)]
+                for sampler, place in zip(samplers, last, strict=True)
+            ]
+        for sampler in samplers:
+            llama.llama_sampler_free(sampler)
+
+    def _sampler(self, sampling: SamplingParams, seed: int) -> object:
+        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+        size = llama.llama_vocab_n_tokens(self._vocab)
+        for link in (
+            llama.llama_sampler_init_penalties(size, -1, sampling.repetition_penalty, 0.0, 0.0),
+            llama.llama_sampler_init_top_k(sampling.top_k),
+            llama.llama_sampler_init_temp(sampling.temperature),
+            llama.llama_sampler_init_top_p(sampling.top_p, 1),
+            llama.llama_sampler_init_dist(seed),
+        ):
+            llama.llama_sampler_chain_add(chain, link)
+        return chain
+
+    def _decode(self, new: Sequence[Sequence[int]], position: int) -> list[int]:
+        """Read the new tokens of each row; return where in the batch each row's last one is."""
+        batch, last, place = self._batch, [], 0
+        for row, tokens in enumerate(new):
+            for offset, token in enumerate(tokens):
+                batch.token[place], batch.pos[place] = token, position + offset
+                batch.n_seq_id[place], batch.seq_id[place][0] = 1, row
+                batch.logits[place] = offset == len(tokens) - 1
+                place += 1
+            last.append(place - 1)
+        batch.n_tokens = place
+        if llama.llama_decode(self._context, batch):
+            raise RuntimeError("llama.cpp did not decode")
+        return last
+
+
+def llama_sides(folder: Path, work: Path, threads: int, *, rows: int, context: int) -> dict[str, Side]:
+    """Return llama.cpp with weights of 8 bits."""
+    whole, quantized = work / "float16.gguf", work / "q8_0.gguf"
+    if not quantized.exists():
+        write_gguf(folder, whole)
+        params = llama.llama_model_quantize_default_params()
+        params.ftype, params.nthread = llama.LLAMA_FTYPE_MOSTLY_Q8_0, threads
+        if llama.llama_model_quantize(str(whole).encode(), str(quantized).encode(), ctypes.byref(params)):
+            raise RuntimeError("llama.cpp did not quantize")
+    return {"llama.cpp, Q8_0": LlamaCpp(quantized, threads=threads, rows=rows, context=context)}
+
+
+def write_gguf(folder: Path, file: Path) -> None:
+    """Write a GPT-2 checkpoint as a GGUF of float16 without a vocabulary."""
+    model = GPT2LMHeadModel.from_pretrained(folder)
+    config = model.config
+    writer = gguf.GGUFWriter(file, "gpt2")
+    writer.add_context_length(config.n_positions)
+    writer.add_embedding_length(config.n_embd)
+    writer.add_feed_forward_length(4 * config.n_embd)
+    writer.add_block_count(config.n_layer)
+    writer.add_head_count(config.n_head)
+    writer.add_layer_norm_eps(config.layer_norm_epsilon)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_tokenizer_model("no_vocab")
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.GPT2, config.n_layer)
+    for name, tensor in model.transformer.state_dict().items():
+        stem, _, kind = name.rpartition(".")
+        is_matrix = kind == "weight" and tensor.dim() == 2  # noqa: PLR2004 - rows and columns
+        data = tensor.t() if is_matrix and ".c_" in name else tensor
+        dtype = torch.float16 if is_matrix and stem != "wpe" else torch.float32
+        target = names.get_name(f"transformer.{stem}") or names.get_name(stem)
+        writer.add_tensor(f"{target}.{kind}", data.to(dtype).contiguous().numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

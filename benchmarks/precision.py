@@ -1,0 +1,71 @@
+"""What do weights of fewer bits cost? The loss of a checkpoint on songs that it never saw, in each precision.
+
+    python -m benchmarks.precision [CHECKPOINT] [--songs train/data/songs.txt]
+
+The songs are those that ``python -m train fit`` holds out, so that a checkpoint which was trained on these sources with
+the default seed has not seen them. The linear layers are the engine's own, the rest is transformers'.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.pytorch_utils import Conv1D
+
+from model import Checkpoint
+from model.checkpoint import STARTER
+from model.linear import Float16Linear, Float32Linear, Int8Linear, linear_of
+from model.loading import load_pretrained
+from train.config import FitConfig
+from train.data import split_songs
+from train.likelihood import Likelihood, measure_likelihood
+from train.reading import read_songs
+from train.songs import Songs
+
+
+class Packed(torch.nn.Module):
+    """One of the engine's linear layers in the place of transformers' own."""
+
+    def __init__(self, linear: Int8Linear | Float16Linear | Float32Linear, outputs: int) -> None:
+        super().__init__()
+        self.linear = linear
+        self.outputs = outputs
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Map (…, in) to (…, out)."""
+        return self.linear(inputs.flatten(0, -2)).view(*inputs.shape[:-1], self.outputs)
+
+
+def likelihood(checkpoint: Checkpoint, songs: Songs, kind: type[Any]) -> Likelihood:
+    """Return the likelihood of the songs with every linear layer, and the head, of that kind."""
+    model, tokenizer = load_pretrained(checkpoint)
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, Conv1D | torch.nn.Linear):
+                # A Conv1D keeps its weight the other way round.
+                weight = (child.weight.t() if isinstance(child, Conv1D) else child.weight).detach().contiguous()
+                bias = None if child.bias is None else child.bias.detach()
+                setattr(module, name, Packed(kind(weight, bias), len(weight)))
+    return measure_likelihood(model, tokenizer, songs, checkpoint.header_fields)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.precision")
+    parser.add_argument("checkpoint", nargs="?", default=STARTER, help="a GPT-2: folder or hub id")
+    parser.add_argument("--songs", type=Path, default=Path("train/data/songs.txt"))
+    arguments = parser.parse_args()
+    checkpoint = Checkpoint.open(arguments.checkpoint)
+    config = FitConfig(data=[arguments.songs], output=Path("unused"))
+    songs = split_songs(read_songs(config), config.validation_fraction, config.seed).validation
+    whole = likelihood(checkpoint, songs, linear_of("float32"))
+    print(f"{len(songs)} songs\n\n| Weights | Loss per token, nats | Perplexity | Against float32 |\n|---|---|---|---|")
+    for precision in ("float32", "float16", "int8"):
+        found = likelihood(checkpoint, songs, linear_of(precision))
+        change = found.perplexity / whole.perplexity - 1
+        print(f"| {precision} | {found.loss:.4f} | {found.perplexity:.3f} | {change:+.3%} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""How much of the engine's speed reaches those who asked, and where the time of a step goes.
+
+    python -m benchmarks.serving [--rounds 5] [--work FOLDER]
+
+The model and the songs are those of ``benchmarks.engine``. What is compared takes turns in every round; figures are
+medians.
+"""
+
+import argparse
+import asyncio
+import math
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.engine import SONG_TOKENS, make_checkpoint, make_prompts
+from benchmarks.event_loop import worst_hold
+from model import Checkpoint, EngineOptions, GenerationRequest, Header, LyricsService, Progress, SamplingParams
+from model.batching import BatchingEngine
+from model.engine import Job
+from model.linear import Float16Linear, Float32Linear, Int8Linear
+from model.serving import load_engine
+
+SAME = SamplingParams(max_length=SONG_TOKENS, num_return_sequences=1, seed=1)
+
+
+def requests(rows: int, samplings: list[SamplingParams] | None = None) -> list[GenerationRequest]:
+    """Return a request of one song for each row."""
+    prompts = ("".join(chr(ord("a") + token) for token in prompt) for prompt in make_prompts(rows))
+    chosen = samplings or [SAME.model_copy(update={"seed": seed}) for seed in range(rows)]
+    return [GenerationRequest(prompt, Header(), sampling) for prompt, sampling in zip(prompts, chosen, strict=True)]
+
+
+def different(rows: int) -> list[SamplingParams]:
+    """Return parameters as so many members may have set them."""
+    draw = random.Random(0)  # noqa: S311 - it keeps no secret
+    return [
+        SAME.model_copy(
+            update={
+                "temperature": draw.choice([0.4, 0.7, 0.9, 1.0, 1.3]),
+                "top_k": draw.choice([0, 10, 40, 50, 60, 100, 200]),
+                "top_p": draw.choice([0.5, 0.8, 0.9, 0.95]),
+                "repetition_penalty": draw.choice([1.0, 1.1, 1.2, 1.5]),
+                "seed": row,
+            }
+        )
+        for row in range(rows)
+    ]
+
+
+def bare(engine: BatchingEngine, wanted: list[GenerationRequest]) -> float:
+    """Return the tokens a second of the engine without thread and queue."""
+    jobs = [Job(request) for request in wanted]
+    started = time.perf_counter()
+    for job in jobs:
+        engine.add(job)
+    while engine.is_busy:
+        engine.step(lambda _: None)
+    return len(jobs) * SONG_TOKENS / (time.perf_counter() - started)
+
+
+async def served(service: LyricsService, wanted: list[GenerationRequest]) -> float:
+    """Return the tokens a second that as many readers get, each with a stream of its own."""
+
+    async def read(request: GenerationRequest) -> None:
+        async with aclosing(service.stream(request)) as updates:
+            async for _ in updates:
+                pass
+
+    started = time.perf_counter()
+    await asyncio.gather(*(read(request) for request in wanted))
+    return len(wanted) * SONG_TOKENS / (time.perf_counter() - started)
+
+
+async def steps_to_first_text(service: LyricsService) -> float:
+    """Return how many steps of the running songs pass until a new request, while 16 run, has its first text."""
+
+    async def arrivals(request: GenerationRequest) -> list[float]:
+        async with aclosing(service.stream(request)) as updates:
+            return [time.perf_counter() async for update in updates if isinstance(update, Progress)]
+
+    songs = [asyncio.create_task(arrivals(request)) for request in requests(16)]
+    await asyncio.sleep(0.5)
+    started = time.perf_counter()
+    first = (await arrivals(requests(1)[0]))[0]
+    running = await asyncio.gather(*songs)
+    return float(sum(started < moment <= first for moment in running[0]))
+
+
+@contextmanager
+def timed_linears(spent: list[float]) -> Iterator[None]:
+    """Add up in ``spent`` the seconds that linear layers take."""
+    kinds = (Int8Linear, Float16Linear, Float32Linear)
+    originals = {kind: kind.__call__ for kind in kinds}
+
+    def timed(original: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        def call(*arguments: object) -> torch.Tensor:
+            started = time.perf_counter()
+            result = original(*arguments)
+            spent.append(time.perf_counter() - started)
+            return result
+
+        return call
+
+    for kind, original in originals.items():
+        kind.__call__ = timed(original)  # type: ignore[method-assign]
+    yield
+    for kind, original in originals.items():
+        kind.__call__ = original  # type: ignore[method-assign]
+
+
+def linear_share(engine: BatchingEngine, rows: int) -> float:
+    """Return the share of the time that linear layers take, the scaling of their inputs included."""
+    spent: list[float] = []
+    started = time.perf_counter()
+    with timed_linears(spent):
+        bare(engine, requests(rows))
+    return math.fsum(spent) / (time.perf_counter() - started)
+
+
+def python_share(engine: BatchingEngine, rows: int) -> float:
+    """Return the share of the time outside of torch's operators, which is when the thread holds the GIL."""
+    started = time.perf_counter()
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        bare(engine, requests(rows))
+        elapsed = time.perf_counter() - started
+    events = profiled.events() or []
+    inside = math.fsum(event.cpu_time_total for event in events if event.cpu_parent is None) / 1e6
+    return 1 - inside / elapsed
+
+
+async def measure(engine: BatchingEngine, rounds: int) -> dict[str, list[float]]:
+    """Return what each figure was in each round."""
+    service = LyricsService(lambda: engine, max_queue=64)
+    await service.start()
+
+    async def full_load() -> None:
+        await served(service, requests(32))
+
+    async def pause() -> None:
+        await asyncio.sleep(1)
+
+    async def service_over_bare() -> float:
+        return await served(service, requests(32)) / bare(engine, requests(32))
+
+    def different_over_equal() -> float:
+        return bare(engine, requests(16, different(16))) / bare(engine, requests(16))
+
+    # While nothing is asked of the service its thread waits, so that the engine can be stepped here.
+    figures: dict[str, Callable[[], Awaitable[float]]] = {
+        "service over bare engine, 32 songs": service_over_bare,
+        "16 different settings over 16 equal ones": later(different_over_equal),
+        "steps until the first text of a new request, 16 songs running": partial(steps_to_first_text, service),
+        "worst hold of the event loop, 32 songs, ms": partial(worst_hold, full_load),
+        "worst hold of an idle event loop, ms": partial(worst_hold, pause),
+        **{f"linear layers, {rows} rows": later(partial(linear_share, engine, rows)) for rows in (1, 8, 32)},
+        **{f"outside torch, {rows} rows": later(partial(python_share, engine, rows)) for rows in (1, 32)},
+    }
+    bare(engine, requests(32))
+    found: dict[str, list[float]] = {name: [] for name in figures}
+    for _ in range(rounds):
+        for name, figure in figures.items():
+            found[name].append(await figure())
+    await service.close()
+    return found
+
+
+def later(function: Callable[[], float]) -> Callable[[], Awaitable[float]]:
+    """Return a function to be awaited like the others."""
+
+    async def call() -> float:
+        return function()
+
+    return call
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--work", type=Path, help="where benchmarks.engine keeps its models")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = make_checkpoint((arguments.work or Path(scratch)) / "gpt2")
+        engine = load_engine(Checkpoint.open(folder), EngineOptions(max_batch=32))
+        assert isinstance(engine, BatchingEngine), "it is a GPT-2"
+        found = asyncio.run(measure(engine, arguments.rounds))
+    print("| Figure | Median | Each round |\n|---|---|---|")
+    for name, values in found.items():
+        print(f"| {name} | {statistics.median(values):.2f} | {', '.join(f'{value:.2f}' for value in values)} |")
+
+
+if __name__ == "__main__":
+    main()
