@@ -95,9 +95,9 @@ class Settings(commands.GroupCog, name="settings", description="How your songs a
         values = preset.model_dump(exclude_unset=True)
         (await self.rules.of(interaction)).settings.check(**values)
         await self.store.apply_preset(interaction.user.id, preset)
-        listed = ", ".join(f"{parameter} **{value}**" for parameter, value in values.items())
+        listed = " · ".join(f"{parameter} {value}" for parameter, value in values.items())
         await interaction.response.send_message(
-            f"Your songs are now **{name}**, {DESCRIPTIONS[name]}: {listed}.", ephemeral=True
+            f"Your preset is now **{name}**: {DESCRIPTIONS[name]}.\n-# {listed}", ephemeral=True
         )
 
     @app_commands.command()

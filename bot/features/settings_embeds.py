@@ -5,17 +5,13 @@ import discord
 from bot.layers import CEILED, WHOSE, Setting, Settings
 from bot.render import COLOUR
 from bot.store import ServerSettings
-from model import SamplingParams
 
 
 def settings_embed(settings: Settings) -> discord.Embed:
-    """List every parameter with the value that applies, where it comes from, and what it does."""
-    lines = [
-        f"`{name}` {_value(setting)}{_ceiling(setting)}\n-# {SamplingParams.model_fields[name].description}"
-        for name, setting in settings.items()
-    ]
+    """List every parameter with the value that applies and where it comes from."""
+    lines = [f"`{name}` {_value(setting)}" for name, setting in settings.items()]
     embed = discord.Embed(title="Your settings", description="\n".join(lines), colour=COLOUR)
-    return embed.set_footer(text="Change one with /settings, all at once with /settings preset")
+    return embed.set_footer(text="Change one with /settings, or four with /settings preset")
 
 
 def server_embed(server: ServerSettings, settings: Settings) -> discord.Embed:
@@ -50,18 +46,14 @@ def _value(setting: Setting) -> str:
     if setting.value is None:
         return f"**{shown(None)}**"
     whose = WHOSE[setting.source] if setting.source == "member" else f"{WHOSE[setting.source]} default"
-    if setting.ceiling is not None and setting.over is not None:
+    if setting.ceiling is None:
+        return f"**{shown(setting.value)}** · {whose}"
+    if setting.over is not None:
         return f"**{shown(setting.value)}** · {WHOSE[setting.ceiling.source]} ceiling, as {whose} is {setting.over}"
-    return f"**{shown(setting.value)}** · {whose}"
-
-
-def _ceiling(setting: Setting) -> str:
-    if setting.ceiling is None or setting.over is not None:
-        return ""
-    return f" · {WHOSE[setting.ceiling.source]} ceiling is {shown(setting.ceiling.value)}"
+    return f"**{shown(setting.value)}** (at most {shown(setting.ceiling.value)}) · {whose}"
 
 
 def _most(setting: Setting) -> str:
     if setting.ceiling is None:
-        return "none"
+        return "**none**"
     return f"**{shown(setting.ceiling.value)}** · {WHOSE[setting.ceiling.source]}"

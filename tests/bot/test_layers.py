@@ -124,7 +124,7 @@ async def test_a_member_cannot_set_a_value_over_the_hosts_ceiling(
 async def test_a_value_at_the_ceiling_can_be_set(world: World) -> None:
     world.bot.rules.host = Layer("host", ceilings=Ceilings(temperature=1.0))
     await world.mira.slash(world.channel, "settings temperature", value=1.0)
-    assert (await show(world, world.mira))["temperature"] == "**1.0** · yours · the host's ceiling is 1.0"
+    assert (await show(world, world.mira))["temperature"] == "**1.0** (at most 1.0) · yours"
 
 
 async def test_a_ceiling_that_is_lowered_later_holds_what_was_set_and_says_so(world: World) -> None:

@@ -233,11 +233,11 @@ async def test_show_has_all_that_is_set_and_what_applies_besides(world: World, a
     assert await shown(world, admin) == {
         "Songs are written": "in every channel",
         "Songs are seen": "by everybody, unless they are private",
-        "Defaults": "`temperature` **0.7** · the model's default\n`top_k` **50** · the model's default\n"
+        "Defaults": "`temperature` **0.7** (at most 1.5) · the model's default\n`top_k` **50** · the model's default\n"
         "`top_p` **0.9** · the host's default\n`repetition_penalty` **1.2** · the model's default\n"
-        "`max_length` **100** · the model's default\n`num_return_sequences` **3** · the model's default",
+        "`max_length` **100** (at most 300) · the model's default\n`num_return_sequences` **3** · the model's default",
         "Ceilings": "`temperature` **1.5** · the host's\n`max_length` **300** · the host's\n"
-        "`num_return_sequences` none",
+        "`num_return_sequences` **none**",
     }
     await server(world, admin, "default", setting="max_length", value=200)
     await server(world, admin, "ceiling", setting="max_length", value=150)
