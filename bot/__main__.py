@@ -41,6 +41,7 @@ async def run(config: Config) -> None:
             max_per_member=config.max_per_member,
             host=config.layer,
             server_grace=config.server_grace,
+            retention_days=config.retention_days,
         ) as bot:
             serving = asyncio.create_task(serve(bot, config))
             try:

@@ -6,9 +6,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.features import History, Lyrics, Server, Settings
-from bot.features.buttons import HistoryPageButton, HistorySelect
+from bot.features import Help, History, Lyrics, Privacy, Retention, Server, Settings
+from bot.features.buttons import OpenMenu, PageButton
 from bot.features.lyrics import ITEMS, Songs, Writer
+from bot.features.privacy import ForgetButton
 from bot.layers import Layer
 from bot.rules import Rules
 from bot.store import Store
@@ -17,7 +18,9 @@ from bot.translator import LocaleTranslator
 from bot.tree import LyricsTree
 from model import LyricsService
 
-PERMISSIONS = discord.Permissions(view_channel=True, send_messages=True, embed_links=True)
+PERMISSIONS = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, embed_links=True
+)
 
 
 class LyricsBot(commands.Bot):
@@ -29,6 +32,7 @@ class LyricsBot(commands.Bot):
         max_per_member: How many requests of one member may run and wait.
         host: What the host sets for everybody's songs.
         server_grace: For how long the settings of a server that removed the bot are kept.
+        retention_days: For how long requests are kept; 0 keeps them for ever.
     """
 
     tree: LyricsTree
@@ -41,6 +45,7 @@ class LyricsBot(commands.Bot):
         max_per_member: int = 2,
         host: Layer | None = None,
         server_grace: timedelta = timedelta(days=30),
+        retention_days: int = 0,
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -56,6 +61,7 @@ class LyricsBot(commands.Bot):
         self.service = service
         self.server_grace = server_grace
         self.rules = Rules(store, host or Layer("host"))
+        self.retention_days = retention_days
         self.writer = Writer(store, service, max_per_member=max_per_member)
         self.songs = Songs(store, self.rules, self.writer)
 
@@ -73,7 +79,10 @@ class LyricsBot(commands.Bot):
         await self.add_cog(Settings(self.store, self.rules))
         await self.add_cog(Server(self, self.store, self.rules, grace=self.server_grace))
         await self.add_cog(History(self.store))
-        self.add_dynamic_items(*ITEMS, HistoryPageButton, HistorySelect)
+        await self.add_cog(Privacy(self.store))
+        await self.add_cog(Help(self.store, self.service))
+        await self.add_cog(Retention(self.store, days=self.retention_days))
+        self.add_dynamic_items(*ITEMS, OpenMenu, PageButton, ForgetButton)
         assert self.application_id is not None, "it is known after login"
         await self.tree.set_translator(LocaleTranslator())
         await sync_if_changed(self.tree, self.store, self.application_id)

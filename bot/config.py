@@ -42,6 +42,9 @@ class Config(BaseSettings):
     shutdown_grace: Annotated[float, Field(ge=0, le=600)] = Field(
         20.0, description="Seconds that a running song has to end when the bot is stopped"
     )
+    retention_days: Annotated[int, Field(ge=0, le=36_500)] = Field(
+        0, description="Days that songs are kept, favourites excepted; 0 keeps them for ever"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged")
     preview_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8765, description="Loopback port of the preview; 0 takes any free one"

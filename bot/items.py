@@ -25,3 +25,8 @@ class Reported:
     async def respond(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the item is for."""
         raise NotImplementedError
+
+
+def is_private(interaction: discord.Interaction[Any]) -> bool:
+    """Whether the message that was clicked is one that only the clicking member sees."""
+    return interaction.message is not None and interaction.message.flags.ephemeral

@@ -11,9 +11,6 @@ from model import LyricsError
 if TYPE_CHECKING:
     from bot.client import LyricsBot
 
-SETTLE_TIMEOUT = 600.0
-"""Seconds that the simulation waits for a command to end before it calls the outcome uncertain."""
-
 
 class PreviewError(LyricsError):
     """The preview cannot start."""
@@ -29,16 +26,19 @@ async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
     logging.getLogger("discord.state").setLevel(logging.ERROR)
     try:
         import simcord  # noqa: PLC0415 - an extra, which a bot with a token does without
+
+        from bot.simulation import in_real_time, showing_changes  # noqa: PLC0415
     except ImportError as error:
         raise PreviewError(
             "There is no DISCORD_TOKEN, and the local preview is not installed: set the token, or run "
             "pip install -c constraints.txt -e '.[preview]'."
         ) from error
-    env = simcord.Env(bot, check_errors=False, settle_timeout=SETTLE_TIMEOUT)
+    env = simcord.Env(bot, check_errors=False)
     env.backend.bot_user.name = "Lyrics"
     env.backend.clock.advance((datetime.now(UTC) - env.now()).total_seconds())
     try:
         await env.start()
+        in_real_time(env)
         await bot.tree.sync()  # Each simulated Discord is a new one, which was never told of the commands.
         guild = env.create_guild("The Songwriters")
         channel = guild.create_text_channel("lyrics")
@@ -46,7 +46,7 @@ async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
         member = guild.add_member(env.create_user("mira", global_name="Mira"))
         admin = guild.add_member(env.create_user("ada", global_name="Ada (admin)"), roles=[role])
         preview = env.preview(channel, viewers=[member, admin], layout="channel", port=port or None)
-        async with preview:
+        async with preview, showing_changes(env, preview):
             print(f"Open the preview in a browser on this machine: {preview.url}", flush=True)
             await preview.wait_closed()
     except simcord.SetupError as error:

@@ -1,69 +1,66 @@
-"""What people see: the history as an embed, and text that is safe to show. Nothing here talks to Discord."""
-
-import re
+"""What people see: lists as embeds. Nothing here talks to Discord."""
 
 import discord
 
-from bot.store import HistoryPage, StoredRequest
+from bot.markup import MAX_TITLE, cut, plain
+from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest
 
 COLOUR = discord.Colour(0x7C5CFF)
 
-MAX_DESCRIPTION = 4096
-MAX_TITLE = 256
-"""Discord's limits, in characters."""
-
 _EXCERPT = 90
 
-# The places where a backslash keeps markup, a mention, an address, an invite or a masked link from coming alive.
-# discord.py's escape_markdown leaves some of these, and everything inside of a masked link.
-_LIVE = re.compile(
-    r"[\\*_~`|<#]|@(?=everyone|here)|(?<=\])\(|(?<=:)/(?=/)|(?<=discord)\.(?=gg|com)|(?<=discordapp)\.(?=com)"
-    r"|(?<=\d)[.)](?=\s|$)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_LINE_START = re.compile(r"^(\s*)([>+=-])", re.MULTILINE)
-
-_LINE_BREAK = re.compile(r"\r\n|[\r\u2028\u2029]")
-
-# Control characters and halves of surrogate pairs, which Discord or SQLite would refuse.
-_UNSENDABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# What each list is called, and what is said where nothing is in it.
+_LISTS: dict[ListName, tuple[str, str]] = {
+    "history": ("Your songs", "Nothing yet: write your first song with `/lyrics`."),
+    "favourites": ("Your favourites", "None yet: press *Favourite* under a song of yours."),
+}
 
 
-def history_embed(page: HistoryPage) -> discord.Embed:
-    """List a page of a user's requests, or say that there are none."""
-    embed = discord.Embed(title="Your songs", colour=COLOUR)
-    if not page.requests:
-        embed.description = "Nothing yet: write your first song with `/lyrics`."
+def list_embed(name: ListName, page: ListPage, search: str | None) -> discord.Embed:
+    """List a page of a member's songs, or say why there are none."""
+    title, none_yet = _LISTS[name]
+    if search:
+        title += f" with “{plain(search)}”"
+        none_yet = "None has these words in its lyrics, its prompt or its title: try fewer, or the beginning of one."
+    embed = discord.Embed(title=title, colour=COLOUR)
+    if not page.songs:
+        embed.description = none_yet
         return embed
-    for request in page.requests:
-        songs = f"{len(request.songs)} song{'s' if len(request.songs) > 1 else ''}"
+    for song in page.songs:
+        when = discord.utils.format_dt(song.request.created_at, "R")
         embed.add_field(
-            name=cut(plain(_title(request)), MAX_TITLE),
-            value=f"{plain(excerpt(request))}\n{songs} · {discord.utils.format_dt(request.created_at, 'R')}",
+            name=cut(plain(heading(song.request)), MAX_TITLE),
+            value=f"{_marked_excerpt(song)}\n{_which(name, song)} · {when}",
             inline=False,
         )
     return embed.set_footer(text=f"Page {page.number + 1}/{page.num_pages} · only you see this")
 
 
-def excerpt(request: StoredRequest) -> str:
-    """Return the beginning of the first song on one line."""
-    return cut(" / ".join(line for line in request.songs[0].lyric.splitlines() if line), _EXCERPT)
+def excerpt(song: ListedSong) -> str:
+    """Return on one line, unescaped, the words around what was searched for, or the beginning of the song."""
+    return cut(_one_line(song).replace(MARK, ""), _EXCERPT)
 
 
-def plain(text: str) -> str:
-    """Escape text, whoever wrote it, so that it shows as it stands: no markup, mention, invite or link."""
-    return _LINE_START.sub(r"\1\\\2", _LIVE.sub(r"\\\g<0>", sendable(text)))
-
-
-def sendable(text: str) -> str:
-    """Return text that Discord and SQLite take: its line breaks in one spelling, and no control characters."""
-    return _UNSENDABLE.sub("", _LINE_BREAK.sub("\n", text))
-
-
-def _title(request: StoredRequest) -> str:
+def heading(request: StoredRequest) -> str:
+    """Return what a request is listed by, unescaped: its title, or the first line of its prompt."""
     return request.header.title or request.prompt.strip().splitlines()[0]
 
 
-def cut(text: str, limit: int) -> str:
-    """Return text of at most ``limit`` characters, with an ellipsis where some are left out."""
-    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+def _marked_excerpt(song: ListedSong) -> str:
+    """Return the excerpt for an embed, with what was searched for in bold."""
+    pieces = cut(_one_line(song), _EXCERPT).split(MARK)
+    return "".join(f"**{plain(piece)}**" if number % 2 else plain(piece) for number, piece in enumerate(pieces))
+
+
+def _one_line(song: ListedSong) -> str:
+    text = song.found or song.request.songs[song.number].lyric
+    return " / ".join(line for line in text.splitlines() if line)
+
+
+def _which(name: ListName, song: ListedSong) -> str:
+    num_songs = len(song.request.songs)
+    if num_songs == 1:
+        return "1 song"
+    return (
+        f"{num_songs} songs" if name == "history" and song.found is None else f"song {song.number + 1} of {num_songs}"
+    )

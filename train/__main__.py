@@ -1,4 +1,4 @@
-"""The command line: ``python -m train check``, ``fit``, ``evaluate`` and ``compare``."""
+"""The command line: ``python -m train check``, ``fit``, ``evaluate``, ``compare`` and ``sample``."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfi
 from model.checkpoint import CURRENT
 from model.errors import LyricsError, describe_violations
 from train.config import CheckConfig, FitConfig
-from train.evaluation_config import CompareConfig, EvaluateConfig
+from train.evaluation_config import CompareConfig, EvaluateConfig, SampleConfig
 
 
 class Train(BaseSettings):
@@ -28,6 +28,7 @@ class Train(BaseSettings):
     fit: CliSubCommand[FitConfig]
     evaluate: CliSubCommand[EvaluateConfig]
     compare: CliSubCommand[CompareConfig]
+    sample: CliSubCommand[SampleConfig]
 
 
 def main() -> int:
@@ -68,6 +69,10 @@ def _run(config: object) -> None:
             from train.commands import compare  # noqa: PLC0415
 
             compare(config)
+        case SampleConfig():
+            from train.sample import sample  # noqa: PLC0415
+
+            sample(config)
 
 
 if __name__ == "__main__":

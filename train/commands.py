@@ -7,7 +7,7 @@ from dataclasses import asdict
 from transformers.utils import logging as transformers_logging
 
 from model.checkpoint import Checkpoint
-from train.config import FitConfig
+from train.config import DataConfig, FitConfig
 from train.data import Split, split_songs
 from train.evaluation import Evaluation, Evaluator
 from train.evaluation_config import CompareConfig, EvaluateConfig
@@ -15,6 +15,9 @@ from train.reading import read_songs
 from train.report import describe_copy, render_table
 
 log = logging.getLogger(__name__)
+
+_CHOICES = {"unit", "where", "min_rhyme"}
+"""Settings that decide which songs there are."""
 
 
 def evaluate(config: EvaluateConfig) -> None:
@@ -55,10 +58,10 @@ def _split(config: EvaluateConfig | CompareConfig, checkpoint: Checkpoint) -> Sp
     """Hold out the songs that were held out when the checkpoint was trained, unless the settings say otherwise."""
     defaults = {name: field.default for name, field in FitConfig.model_fields.items()}
     trained = checkpoint.metadata.training if checkpoint.metadata else {}
-    asked = config.model_dump(include={"validation_fraction", "seed"}, exclude_none=True)
-    settings = defaults | trained | asked
-    unit = config.unit if "unit" in config.model_fields_set else settings["unit"]
-    reading = read_songs(config.model_copy(update={"unit": unit}))
+    settings = defaults | trained | config.model_dump(include={"validation_fraction", "seed"}, exclude_none=True)
+    chosen = {name: settings[name] for name in _CHOICES - config.model_fields_set}
+    asked = config.model_dump(include=set(DataConfig.model_fields))
+    reading = read_songs(DataConfig.model_validate(asked | chosen))
     return split_songs(reading, settings["validation_fraction"], settings["seed"])
 
 

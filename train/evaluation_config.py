@@ -1,10 +1,11 @@
-"""The settings of ``evaluate`` and ``compare``, as the command line takes them."""
+"""The settings of ``evaluate``, ``compare`` and ``sample``, as the command line takes them."""
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import CliPositionalArg
 
+from model.sampling import SamplingParams
 from train.config import DataConfig
 
 
@@ -40,3 +41,16 @@ class EvaluateConfig(_Measuring, _OneCheckpoint):
 
 class CompareConfig(_Measuring, _TwoCheckpoints):
     """Measure two checkpoints side by side; the better value of each row is bold."""
+
+
+class SampleConfig(SamplingParams, _OneCheckpoint):
+    """Write songs at the terminal, as the bot would."""
+
+    model_config = ConfigDict(strict=False)  # The command line gives text.
+
+    seeds: Annotated[int, Field(ge=1)] = Field(1, description="How many seeds, from --seed on")
+    prompt: str = Field("", description="The opening words")
+    title: str | None = Field(None, description="What the song is called")
+    genre: str | None = Field(None, description="Say country")
+    mood: str | None = Field(None, description="Say hopeful")
+    theme: str | None = Field(None, description="What the song is about")

@@ -20,7 +20,7 @@ from transformers import (
 
 from model.checkpoint import METADATA_FILE, Checkpoint, Metadata, point_current
 from model.engine import GenerationRequest
-from model.errors import CheckpointError
+from model.errors import CheckpointError, LyricsError
 from model.loading import load_pretrained
 from model.reference import ReferenceEngine
 from model.sampling import SamplingParams
@@ -75,14 +75,7 @@ def fit(config: FitConfig, current: Path) -> None:
     _report_problems(config, reading, model, tokenizer)
     log.info("%.1f M parameters, %d tokens", model.num_parameters() / 1e6, len(tokenizer))
 
-    context: int = model.config.max_position_embeddings
-    material = Material(
-        model,
-        tokenizer,
-        new_tokens,
-        songs=tokenize(split.train, tokenizer, context, workers=config.workers),
-        validation=tokenize(split.validation, tokenizer, context, workers=config.workers),
-    )
+    material = _material(config, split, model, tokenizer, new_tokens)
     processes.wait()  # until all have looked at what lies there
     try:
         if processes.is_first:
@@ -97,6 +90,26 @@ def fit(config: FitConfig, current: Path) -> None:
     finally:
         if processes.is_first:
             partial.tidy()
+
+
+def _material(
+    config: FitConfig,
+    split: Split,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    new_tokens: list[int],
+) -> Material:
+    context: int = model.config.max_position_embeddings
+    songs, validation = (
+        tokenize(part, tokenizer, context, workers=config.workers) for part in (split.train, split.validation)
+    )
+    for kind, tokenized in (("to learn", songs), ("held out", validation)):
+        if not len(tokenized):
+            raise LyricsError(
+                f"No line of the songs {kind} fits in the {context} tokens of {config.base}: break their lines, or "
+                "begin with a base that has a larger context."
+            )
+    return Material(model, tokenizer, new_tokens, songs=songs, validation=validation)
 
 
 def _finish(

@@ -1,6 +1,7 @@
 """Everything the bot keeps, in one SQLite file. All SQL of the project is in this folder."""
 
-from bot.store.records import HistoryPage, ServerSettings, StoredRequest
+from bot.store.privacy import Counts
+from bot.store.records import MARK, ListedSong, ListName, ListPage, ServerSettings, StoredRequest
 from bot.store.store import Store
 
-__all__ = ["HistoryPage", "ServerSettings", "Store", "StoredRequest"]
+__all__ = ["MARK", "Counts", "ListName", "ListPage", "ListedSong", "ServerSettings", "Store", "StoredRequest"]

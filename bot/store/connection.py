@@ -26,6 +26,12 @@ class Connection:
         async with self._db.execute(sql, values) as cursor:
             return await cursor.fetchone()
 
+    async def _number(self, sql: str, *values: object) -> int:
+        """Return the one number that a query is for."""
+        row = await self._one(sql, *values)
+        assert row is not None, "it counts"
+        return int(row[0])
+
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
         async with self._writing:

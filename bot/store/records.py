@@ -14,6 +14,9 @@ Parsed = TypeVar("Parsed", bound=BaseModel)
 
 RequestState = Literal["queued", "finished", "failed", "stopped"]
 
+ListName = Literal["history", "favourites"]
+"""The lists of a member's songs."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
@@ -33,13 +36,30 @@ class StoredRequest:
     songs: tuple[GeneratedSong, ...]
     opening: str | None = None
     """What the model went on from, where that is more than the prompt: a song that was continued."""
+    favourites: frozenset[int] = frozenset()
+    """The numbers of the songs that their owner holds on to, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryPage:
-    """Some of a user's finished requests, newest first; pages count from 0."""
+class ListedSong:
+    """A song as it stands in a list, for itself or for its whole request."""
 
-    requests: tuple[StoredRequest, ...]
+    request: StoredRequest
+    number: int
+    """Which of the request's songs, from 0."""
+    found: str | None = None
+    """Where the list was searched, the words of the lyric around a match, which stands between two ``MARK``."""
+
+
+MARK = "\x1f"
+"""A control character, which no stored song has in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Some of a list of a member's songs, newest first; pages count from 0."""
+
+    songs: tuple[ListedSong, ...]
     number: int
     num_pages: int
 

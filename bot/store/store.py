@@ -1,18 +1,17 @@
-"""The store as the bot has it: opened here, with requests and songs; settings are a part of their own."""
+"""The store as the bot has it: opened here, and put together of its parts."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 import aiosqlite
 
+from bot.store.lists import Lists
 from bot.store.migrations import StoreError, migrate
-from bot.store.records import HistoryPage, StoredRequest, parse_sampling
+from bot.store.privacy import Privacy
 from bot.store.settings import SettingsStore
-from model import Finished, GeneratedSong, GenerationRequest, Header
 
 INTERRUPTED = "The bot went down while this was being written."
 
@@ -24,7 +23,7 @@ _PRAGMAS = (
 )
 
 
-class Store(SettingsStore):
+class Store(Lists, Privacy, SettingsStore):
     """The bot's memory. Open it with ``Store.open``; every method is one transaction."""
 
     @classmethod
@@ -54,106 +53,6 @@ class Store(SettingsStore):
                 ) from error
             yield cls(db)
 
-    async def add_request(
-        self,
-        request: GenerationRequest,
-        *,
-        user_id: int,
-        guild_id: int | None,
-        channel_id: int | None,
-        checkpoint: str,
-        created_at: datetime,
-        opening: str | None = None,
-    ) -> int:
-        """Keep a request that was acknowledged, and return its id; ``opening`` as in ``StoredRequest``."""
-        header = request.header
-        cursor = await self._write(
-            "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme,"
-            " params, seed, checkpoint, created_at, opening) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                user_id,
-                guild_id,
-                channel_id,
-                request.prompt,
-                header.title,
-                header.genre,
-                header.mood,
-                header.theme,
-                request.sampling.model_dump_json(),
-                request.sampling.seed,
-                checkpoint,
-                created_at.isoformat(),
-                opening,
-            ],
-        )
-        assert cursor.lastrowid is not None, "an INSERT has a row id"
-        return cursor.lastrowid
-
-    async def finish_request(self, request_id: int, finished: Finished) -> StoredRequest:
-        """Keep the songs of a request and return it whole."""
-        timings = finished.timings
-        async with self._transaction():
-            await self._db.execute(
-                "UPDATE request SET state = 'finished', queued_seconds = ?, generating_seconds = ?,"
-                " num_tokens = ? WHERE id = ?",
-                [timings.queued, timings.generating, timings.num_tokens, request_id],
-            )
-            await self._db.executemany(
-                "INSERT INTO song VALUES (?, ?, ?, ?, ?)",
-                [
-                    (request_id, number, song.lyric, song.finish_reason, song.num_tokens)
-                    for number, song in enumerate(finished.songs)
-                ],
-            )
-        request = await self.request(request_id)
-        assert request is not None, "it was just updated"
-        return request
-
-    async def end_request(self, request_id: int, *, stopped: bool, error: str) -> None:
-        """Keep why a request ended without songs: stopped by the bot's end, or failed."""
-        await self._write(
-            "UPDATE request SET state = ?, error = ? WHERE id = ?",
-            ["stopped" if stopped else "failed", error, request_id],
-        )
-
-    async def copy_request(self, request_id: int, *, user_id: int, created_at: datetime) -> StoredRequest | None:
-        """Give a user a request of their own with the same songs; none where there is no such request."""
-        async with self._transaction():
-            cursor = await self._db.execute(
-                "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed,"
-                " checkpoint, state, created_at, queued_seconds, generating_seconds, num_tokens, opening)"
-                " SELECT ?, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed, checkpoint, state,"
-                " ?, queued_seconds, generating_seconds, num_tokens, opening FROM request"
-                " WHERE id = ? AND state = 'finished' RETURNING id",
-                [user_id, created_at.isoformat(), request_id],
-            )
-            row = await cursor.fetchone()
-            if row is None:
-                return None
-            await self._db.execute(
-                "INSERT INTO song (request_id, number, lyric, finish_reason, num_tokens)"
-                " SELECT ?, number, lyric, finish_reason, num_tokens FROM song WHERE request_id = ?",
-                [row["id"], request_id],
-            )
-        return await self.request(row["id"])
-
-    async def request(self, request_id: int) -> StoredRequest | None:
-        """Return a request with its songs, or none where there is no such request."""
-        row = await self._one("SELECT * FROM request WHERE id = ?", request_id)
-        return (await self._with_songs([row]))[0] if row else None
-
-    async def history(self, user_id: int, *, page: int, page_size: int) -> HistoryPage:
-        """Return a page of the user's finished requests, newest first; the last page for one past the end."""
-        row = await self._one("SELECT count(*) AS total FROM request WHERE user_id = ? AND state = 'finished'", user_id)
-        total: int = row["total"] if row else 0
-        num_pages = max(1, -(-total // page_size))
-        page = min(max(page, 0), num_pages - 1)
-        rows = await self._db.execute_fetchall(
-            "SELECT * FROM request WHERE user_id = ? AND state = 'finished' ORDER BY id DESC LIMIT ? OFFSET ?",
-            [user_id, page_size, page * page_size],
-        )
-        return HistoryPage(await self._with_songs(rows), page, num_pages)
-
     async def command_fingerprint(self, application_id: int) -> str | None:
         """Return the fingerprint of the commands that Discord was last told of, if any."""
         row = await self._one("SELECT fingerprint FROM command_sync WHERE application_id = ?", application_id)
@@ -166,31 +65,3 @@ class Store(SettingsStore):
             " ON CONFLICT (application_id) DO UPDATE SET fingerprint = excluded.fingerprint",
             [application_id, fingerprint],
         )
-
-    async def _with_songs(self, rows: Iterable[sqlite3.Row]) -> tuple[StoredRequest, ...]:
-        requests = []
-        for row in rows:
-            songs = await self._db.execute_fetchall(
-                "SELECT lyric, finish_reason, num_tokens FROM song WHERE request_id = ? ORDER BY number",
-                [row["id"]],
-            )
-            requests.append(_stored_request(row, tuple(GeneratedSong(*song) for song in songs)))
-        return tuple(requests)
-
-
-def _stored_request(row: sqlite3.Row, songs: tuple[GeneratedSong, ...]) -> StoredRequest:
-    return StoredRequest(
-        id=row["id"],
-        user_id=row["user_id"],
-        guild_id=row["guild_id"],
-        channel_id=row["channel_id"],
-        prompt=row["prompt"],
-        header=Header(row["title"], row["genre"], row["mood"], row["theme"]),
-        sampling=parse_sampling(row["params"]),
-        checkpoint=row["checkpoint"],
-        state=row["state"],
-        error=row["error"],
-        created_at=datetime.fromisoformat(row["created_at"]),
-        songs=songs,
-        opening=row["opening"],
-    )

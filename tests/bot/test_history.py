@@ -3,7 +3,7 @@
 import pytest
 import simcord
 
-from bot.features.buttons import HISTORY_PAGE_SIZE
+from bot.features.buttons import PAGE_SIZE
 from tests.bot.world import World, buttons, embed, footer, lyric, menu, private_sentence, response
 from tests.conftest import GatedEngine
 
@@ -22,7 +22,7 @@ def names(shown: simcord.InteractionResult) -> list[str]:
 async def filled(gated_world: World, gated_engine: GatedEngine) -> World:
     """Mira has two full pages and one song more, Ada has one."""
     gated_engine.gate.set()
-    for number in range(2 * HISTORY_PAGE_SIZE + 1):
+    for number in range(2 * PAGE_SIZE + 1):
         await gated_world.lyrics(f"song number {number}")
     await gated_world.lyrics("of ada alone", by=gated_world.ada)
     return gated_world
@@ -59,7 +59,7 @@ async def test_only_finished_songs_are_listed(gated_world: World, gated_engine: 
     gated_engine.started.clear()
     await gated_world.begin(gated_world.lyrics("waiting words"), gated_engine.started.is_set)
     page = await gated_world.store.history(gated_world.mira.id, page=0, page_size=5)
-    assert page.requests == ()
+    assert page.songs == ()
     gated_engine.gate.set()
     await gated_world.env.settle()
     assert names(await history(gated_world)) == ["waiting words"]
@@ -104,7 +104,7 @@ async def test_the_menu_still_opens_songs_on_a_page_that_was_turned_to(filled: W
 async def test_a_request_of_somebody_else_is_not_opened(filled: World) -> None:
     shown = await history(filled)
     chosen = menu(shown)["song number 10"]
-    filled.rows("UPDATE request SET user_id = ? WHERE id = ?", filled.ada.id, int(chosen))
+    filled.rows("UPDATE request SET user_id = ? WHERE id = ?", filled.ada.id, chosen.partition(":")[0])
     refused = await filled.mira.select(response(shown), [chosen])
     assert private_sentence(refused) == "These songs are no longer kept."
 

@@ -117,11 +117,22 @@ async def test_what_a_crash_left_unfinished_is_stopped(world: World) -> None:
     ]
     assert world.states() == ["finished", "stopped"]
     page = await world.store.history(world.mira.id, page=0, page_size=5)
-    assert [request.id for request in page.requests] == [1]
+    assert [song.request.id for song in page.songs] == [1]
 
 
 async def test_every_command_a_member_can_see_is_described(world: World) -> None:
     assert sorted(world.mira.available_commands(world.channel)) == sorted(
-        ["lyrics", "history", "settings preset", "settings show", "settings reset"]
+        [
+            "lyrics",
+            "history",
+            "favourites",
+            "help",
+            "about",
+            "privacy export",
+            "privacy forget",
+            "settings preset",
+            "settings show",
+            "settings reset",
+        ]
         + [f"settings {name}" for name in type(await world.store.sampling(world.mira.id)).model_fields]
     )

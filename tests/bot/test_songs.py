@@ -7,7 +7,7 @@ from model import GeneratedSong
 from tests.bot.world import World, buttons, embed, footer, lyric, private_sentence, response
 from tests.conftest import GatedEngine
 
-LABELS = ["◀", "▶", "Again", "Continue", "Variations", "Share as picture", "Export"]
+LABELS = ["◀", "▶", "Again", "Continue", "Variations", "Share as picture", "Export", "Favourite"]
 
 
 def seed(song: simcord.InteractionResult) -> str:
@@ -29,7 +29,7 @@ async def test_again_keeps_the_wish_and_draws_a_new_seed(trained_world: World) -
     assert seed(again) != "7"
     assert lyric(again).startswith("**[Verse 1]**\n**two lanterns**")
     assert lyric(again) != first
-    assert [field.value for field in embed(again).fields] == ["country"]
+    assert footer(again).startswith("1/3 · country · temperature 0.7")
     assert footer(again).rpartition("seed")[0] == footer(song).rpartition("seed")[0]
     assert len(trained_world.public()) == 2
 
@@ -185,3 +185,17 @@ async def test_the_limit_of_a_member_holds_for_buttons_too(gated_world: World, g
     await gated_world.begin(gated_world.lyrics("two"), lambda: len(gated_world.states()) == 3)
     refused = await gated_world.begin(gated_world.mira.click(response(song), label="Again"), lambda: True)
     assert private_sentence(refused).startswith("You have 2 requests under way already")
+
+
+async def test_whoever_pressed_a_button_is_told_that_the_bot_was_stopped(
+    gated_world: World, gated_engine: GatedEngine
+) -> None:
+    gated_engine.gate.set()
+    song = await gated_world.lyrics()
+    gated_engine.gate.clear()
+    gated_engine.started.clear()
+    again = await gated_world.begin(gated_world.mira.click(response(song), label="Again"), gated_engine.started.is_set)
+    await gated_world.service.close(grace=0)
+    await gated_world.bot.tree.drain(timeout=5)
+    assert private_sentence(again) == "The bot was shut down before this song was finished: please ask again later."
+    assert gated_world.states() == ["finished", "stopped"]

@@ -254,7 +254,7 @@ async def test_history_is_paged_newest_first_without_the_unfinished_and_others(s
     await store.end_request(await add(store, prompt="failed"), stopped=False, error="why")
     await store.finish_request(await add(store, ADA, "of ada"), FINISHED)
     seen = [
-        (page.number, page.num_pages, [request.prompt for request in page.requests])
+        (page.number, page.num_pages, [song.request.prompt for song in page.songs])
         for page in [await store.history(MIRA, page=number, page_size=3) for number in (-1, 0, 1, 2, 99)]
     ]
     first, last = (0, 3, ["song 6", "song 5", "song 4"]), (2, 3, ["song 0"])
@@ -264,7 +264,7 @@ async def test_history_is_paged_newest_first_without_the_unfinished_and_others(s
 
 async def test_an_empty_history_is_one_empty_page(store: Store) -> None:
     page = await store.history(MIRA, page=3, page_size=5)
-    assert (page.requests, page.number, page.num_pages) == ((), 0, 1)
+    assert (page.songs, page.number, page.num_pages) == ((), 0, 1)
 
 
 async def test_the_fingerprint_of_the_commands_is_kept_by_application(store: Store) -> None:

@@ -75,7 +75,7 @@ async def test_the_reply_fills_with_words_while_the_model_writes(world: World, e
     assert song.deferred
     await world.later(FIRST)
     assert lyric(song) == "**two lanterns**"
-    assert footer(song) == "Writing… · song 1 of 3, the others come with it"
+    assert footer(song) == "Writing 3 songs, of which this is the first: 6 words so far…"
     await engine.writes(" on the water\nThe tide ca")
     await world.later(INTERVAL)
     assert lyric(song) == "**two lanterns** on the water\nThe tide"
@@ -121,7 +121,7 @@ async def test_stop_keeps_what_is_there_and_says_so(world: World, engine: Typing
     await world.begin(world.mira.click(response(song), label="Stop"), engine.stopped_early.is_set)
     await world.env.settle()
     assert lyric(song) == f"**two lanterns**{SECOND_LINE}"
-    assert embed(song).author.name == "Stopped: this is what there was"
+    assert embed(song).author.name == "Stopped early"
     assert list(buttons(song))[:4] == ["◀", "1/3", "▶", "Again"]
     assert world.states() == ["finished"]
     assert world.rows("SELECT DISTINCT finish_reason FROM song") == [("cancelled",)]

@@ -57,7 +57,7 @@ class World:
             channel = guild.create_text_channel("lyrics")
             yield cls(env, channel, mira, ada, database, service, store, bot, stores)
 
-    async def restart(self, bot_type: type[LyricsBot] = LyricsBot) -> None:
+    async def restart(self, bot_type: Callable[..., LyricsBot] = LyricsBot) -> None:
         """Replace the bot and its store by new ones over the same file, as a new process would."""
         await self.bot.close()
         await self.stores.aclose()

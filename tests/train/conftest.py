@@ -1,10 +1,13 @@
 """Every test of training keeps its caches to itself, and reads songs that were just written."""
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from model.song import Header, Song
+from tests.conftest import VERSES
 from train.config import DataConfig
 from train.reading import Reading, read_songs
 
@@ -15,6 +18,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("HF_DATASETS_CACHE", str(folder))
         yield folder / "lyrics"
+
+
+def write_shuffled_songs(file: Path, *, count: int, num_lines: int | None = None) -> Path:
+    """Write songs of the same words, which are shuffled: songs that are nearly the same are not split apart."""
+    lines = [line for verse in VERSES for line in verse.splitlines()][:num_lines]
+    rng = random.Random(1)  # noqa: S311
+    lyrics = ["\n".join(" ".join(rng.sample(line.split(), 4)) for line in lines) for _ in range(count)]
+    songs = [Song(Header(title=f"Song {n}", mood="calm"), lyric) for n, lyric in enumerate(lyrics)]
+    file.write_text("\n".join(map(str, songs)), encoding="utf-8")
+    return file
 
 
 Read = Callable[..., Reading]

@@ -5,7 +5,7 @@ import pytest
 
 from model import Checkpoint, Header
 from model.song import Song
-from tests.conftest import VERSES
+from tests.conftest import VERSES, make_metadata, save_tiny_checkpoint
 from train.__main__ import main
 from train.data import Split
 from train.evaluation import Evaluation, Evaluator, Sample
@@ -119,3 +119,23 @@ def test_the_report_has_curves_table_and_samples(evaluation: Evaluation, tmp_pat
 def test_without_losses_there_is_no_chart(evaluation: Evaluation, tmp_path: Path) -> None:
     write_report(tmp_path, [], evaluation, None, [])
     assert [file.name for file in tmp_path.iterdir()] == ["report.md"]
+
+
+def test_the_songs_are_chosen_as_when_the_checkpoint_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = save_tiny_checkpoint(tmp_path / "tiny")
+    metadata = make_metadata(training={"where": ["kind=song"], "validation_fraction": 0.5})
+    (checkpoint / "lyrics.json").write_text(metadata.model_dump_json(), encoding="utf-8")
+    kinds = ["song"] * 4 + ["essay"] * 6
+    rows = [
+        {"lyrics": f"{song.lyric}\n{n * 'la '}", "kind": kind}
+        for n, (song, kind) in enumerate(zip(SONGS, kinds, strict=False))
+    ]
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    caplog.set_level("INFO")
+    assert run_main(monkeypatch, "evaluate", checkpoint, data, "--samples", 0) == 0
+    assert "of 4" in caplog.text
+    assert run_main(monkeypatch, "evaluate", checkpoint, data, "--samples", 0, "--where", "kind=essay") == 0
+    assert "of 6" in caplog.text

@@ -7,8 +7,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM
 
 from model import Checkpoint, CheckpointError, Finished, Header, LyricsService
-from model.song import BOS_TOKEN, EOS_TOKEN, Song
+from model.errors import LyricsError
+from model.song import BOS_TOKEN, EOS_TOKEN
 from tests.conftest import VERSES, make_request, save_tiny_checkpoint
+from tests.train.conftest import write_shuffled_songs
 from train.__main__ import main
 from train.config import FitConfig
 from train.fit import fit
@@ -19,16 +21,7 @@ TINY = {"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 64, "vocab_size"
 
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("data") / "songs.txt"
-    # Of the same lines, but shuffled: two songs with the same words in the same order would be near duplicates.
-    lines = [line for verse in VERSES for line in verse.splitlines()]
-    rng = random.Random(1)  # noqa: S311
-    songs = [
-        Song(Header(title=f"Song {n}", mood="calm"), "\n".join(" ".join(rng.sample(line.split(), 4)) for line in lines))
-        for n in range(24)
-    ]
-    file.write_text("\n".join(map(str, songs)), encoding="utf-8")
-    return file
+    return write_shuffled_songs(tmp_path_factory.mktemp("data") / "songs.txt", count=24)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +113,19 @@ def test_a_base_that_is_no_gpt2_leaves_nothing_behind(tiny_checkpoint: Path, son
             tmp_path / "current",
         )
     assert [entry.name for entry in tmp_path.iterdir()] == ["opt"]
+
+
+def test_songs_whose_lines_are_all_too_long_say_so(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    rng = random.Random(1)  # noqa: S311
+    words = " ".join(VERSES).split()
+    songs = tmp_path / "songs.txt"
+    songs.write_text("\n---\n".join(" ".join(rng.choices(words, k=300)) for _ in range(4)), encoding="utf-8")
+    with pytest.raises(LyricsError, match=r"No line of the songs to learn fits in the 128 tokens .* a larger context"):
+        fit(
+            FitConfig.model_validate({"data": songs, "output": tmp_path / "out", "base": str(tiny_checkpoint)}),
+            tmp_path / "current",
+        )
+    assert [entry.name for entry in tmp_path.iterdir()] == ["songs.txt"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes in fp16")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import signal
 import subprocess
@@ -17,8 +16,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from model import Checkpoint, Metadata
 from model.errors import LyricsError
-from model.song import Header, Song
-from tests.conftest import VERSES, save_tiny_checkpoint
+from tests.conftest import save_tiny_checkpoint
+from tests.train.conftest import write_shuffled_songs
 from train.config import FitConfig
 from train.fit import fit
 from train.loop import songs_per_step, training_arguments
@@ -40,16 +39,7 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("data") / "songs.txt"
-    # Of the same words, but shuffled, for songs that are nearly the same would stand on one side of the split.
-    lines = [line for verse in VERSES for line in verse.splitlines()][:5]
-    rng = random.Random(1)  # noqa: S311
-    songs = [
-        Song(Header(title=f"Song {n}", mood="calm"), "\n".join(" ".join(rng.sample(line.split(), 4)) for line in lines))
-        for n in range(42)
-    ]
-    file.write_text("\n".join(map(str, songs)), encoding="utf-8")
-    return file
+    return write_shuffled_songs(tmp_path_factory.mktemp("data") / "songs.txt", count=42, num_lines=5)
 
 
 def config(songs: Path, base: Path, output: Path, **changes: object) -> FitConfig:

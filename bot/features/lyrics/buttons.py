@@ -11,7 +11,9 @@ from bot.items import Reported
 if TYPE_CHECKING:  # The messages that Songs shows have these buttons in them.
     from bot.features.lyrics.songs import Songs
 
-Action = Literal["turn", "again", "continue", "variations", "share", "export"]
+Action = Literal[
+    "turn", "again", "continue", "variations", "share", "export", "favourite", "unfavourite", "post", "delete", "erase"
+]
 """What can be done with a song."""
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -37,13 +39,14 @@ class SongButton(
         action: Action = "turn",
         *,
         label: str = "",
+        style: discord.ButtonStyle = discord.ButtonStyle.secondary,
         disabled: bool = False,
         row: int | None = None,
     ) -> None:
         place = f"{number}.{part}" if part else f"{number}"
         action_id = "" if action == "turn" else f":{action}"
         custom_id = f"song:{request_id}:{place}{action_id}"
-        super().__init__(Button(label=label, custom_id=custom_id, disabled=disabled, row=row))
+        super().__init__(Button(label=label, style=style, custom_id=custom_id, disabled=disabled, row=row))
         self.request_id = request_id
         self.number = number
         self.part = part

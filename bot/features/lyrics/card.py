@@ -9,7 +9,7 @@ from typing import Literal
 from PIL import Image, ImageDraw
 
 from bot.features.lyrics.typeface import MONO, MONO_BOLD, SANS, SANS_BOLD, SERIF, SERIF_BOLD, Typeface
-from bot.render import cut, sendable
+from bot.markup import cut, sendable
 from model.song import SECTION_TAG
 
 Style = Literal["night", "paper", "typewriter"]

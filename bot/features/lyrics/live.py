@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, Self, TypeVar
 
@@ -14,38 +13,29 @@ FIRST = 0.5
 """Seconds before the first state is sent: what ends sooner needs no state between."""
 
 INTERVAL = 1.2
-"""Seconds between two sends at least; Discord allows five edits of a message in five seconds."""
+"""Seconds from a send to the next; Discord allows five edits of a message in five seconds."""
 
 MAX_PAUSE = 10.0
-"""Seconds between two sends at most, after several were refused."""
+"""Seconds from a send to the next at most, after several were refused."""
 
 
 class Live(Generic[State]):
     """Sends the latest state, one at a time and not too often; states between are never sent.
 
-    ``show`` returns at once however long a send takes, so whoever works on is not held up, and nothing piles up. A
-    send that takes long, since Discord said 429 and discord.py waits it out, makes the next pause as long; one that
-    is refused doubles it. Use it by ``async with``: it is left once the next send, of the last word, is in time.
+    ``show`` returns at once however long a send takes, so whoever works on is not held up, and nothing piles up. Where
+    Discord says 429, discord.py waits as long as it is told to and sends again, which is one long send here; a send
+    that is refused after all of that doubles the pause after it. Use it by ``async with``: it is left once the pause
+    after a send is over, so that the last word may be sent right away.
 
     Args:
         send: Sends a state.
         refusals: What ``send`` may raise without harm, since the next state stands for this one too.
-        first: Seconds before the first send.
-        interval: Seconds between the beginnings of two sends at least.
     """
 
-    def __init__(
-        self,
-        send: Callable[[State], Awaitable[None]],
-        *,
-        refusals: tuple[type[Exception], ...] = (),
-        first: float = FIRST,
-        interval: float = INTERVAL,
-    ) -> None:
+    def __init__(self, send: Callable[[State], Awaitable[None]], *, refusals: tuple[type[Exception], ...]) -> None:
         self._send = send
         self._refusals = refusals
-        self._first = first
-        self._interval = self._pause = interval
+        self._pause = INTERVAL
         self._latest: list[State] = []  # one at most
         self._changed = asyncio.Event()
         self._idle = True
@@ -71,7 +61,7 @@ class Live(Generic[State]):
             log.error("The states were not shown to the end", exc_info=failure)
 
     async def _send_on(self) -> None:
-        await asyncio.sleep(self._first)
+        await asyncio.sleep(FIRST)
         while not self._closing:
             await self._changed.wait()
             self._changed.clear()
@@ -80,10 +70,9 @@ class Live(Generic[State]):
             self._idle = True
 
     async def _send_latest(self) -> None:
-        started = time.perf_counter()
         try:
             await self._send(self._latest[0])
-            self._pause = max(self._interval, time.perf_counter() - started)
+            self._pause = INTERVAL
         except self._refusals as refusal:
             self._pause = min(2 * self._pause, MAX_PAUSE)
             log.info("A state was not shown, the next may be in %.1f s: %s", self._pause, refusal)

@@ -3,6 +3,7 @@
 They are embeds, as one holds 4,096 characters; a message of Components V2 holds 4,000 in all, which a song fills.
 """
 
+from collections.abc import Iterator
 from typing import TypedDict
 
 import discord
@@ -11,7 +12,8 @@ from discord.ui import View
 from bot.features.lyrics.buttons import Action, SongButton, StopButton
 from bot.features.lyrics.text import song_parts, whole_words
 from bot.features.lyrics.wish import Wish
-from bot.render import COLOUR, MAX_TITLE, cut, plain
+from bot.markup import MAX_TITLE, cut, plain
+from bot.render import COLOUR
 from bot.store import StoredRequest
 from model import Header, Progress, Queued, SamplingParams
 
@@ -21,6 +23,9 @@ _ACTIONS: tuple[dict[Action, str], ...] = (
 )
 """The rows of buttons under a song, below the one that turns to the others."""
 
+_PRIVATE_ACTIONS: dict[Action, str] = {"post": "Post here", "delete": "Delete…"}
+"""The row that is added where nobody but the song's owner sees it."""
+
 
 class Message(TypedDict):
     """What sending and editing a message take alike."""
@@ -29,13 +34,14 @@ class Message(TypedDict):
     view: View
 
 
-def songs_message(request: StoredRequest, number: int, part: int = 0) -> Message:
+def songs_message(request: StoredRequest, number: int, part: int = 0, *, private: bool = False) -> Message:
     """Show one song of a finished request, or a part of one that is long, and all that can be done with it.
 
     Args:
         request: The finished request; it has songs.
         number: Which song, from 0; the nearest one there is.
         part: Which part of it, from 0; the last one for a part below.
+        private: Whether its owner alone sees it, who may then post or delete it.
     """
     number = min(max(number, 0), len(request.songs) - 1)
     song = request.songs[number]
@@ -45,10 +51,11 @@ def songs_message(request: StoredRequest, number: int, part: int = 0) -> Message
     if len(parts) > 1:
         place.append(f"part {part + 1} of {len(parts)}")
     embed = _embed(request.header, parts[part])
-    embed.set_footer(text=" · ".join([*place, _parameters(request.sampling)]))
+    known = [value for name, value in request.header.items() if name != "title"]
+    embed.set_footer(text=" · ".join([*place, *known, _parameters(request.sampling)]))  # It reads no markup.
     if song.finish_reason == "cancelled":
-        embed.set_author(name="Stopped: this is what there was")
-    return Message(embed=embed, view=_song_view(request, number, part, len(parts)))
+        embed.set_author(name="Stopped early")
+    return Message(embed=embed, view=_song_view(request, number, part, len(parts), private=private))
 
 
 def writing_message(request_id: int, wish: Wish, update: Queued | Progress) -> Message:
@@ -62,8 +69,10 @@ def writing_message(request_id: int, wish: Wish, update: Queued | Progress) -> M
             # Of a song that is longer than a message, the end is what is being written.
             *_, end = song_parts(whole_words(lyrics[0], opening), wish.request.prompt)
             embed = _embed(wish.request.header, end)
-            others = f" · song 1 of {len(lyrics)}, the others come with it" if len(lyrics) > 1 else ""
-            footer = f"Writing…{others}"
+            # The first song may end before the others: the count of words shows that those go on.
+            num_words = sum(len(lyric.split()) for lyric in lyrics)
+            songs = f"Writing {len(lyrics)} songs, of which this is the first" if len(lyrics) > 1 else "Writing"
+            footer = f"{songs}: {num_words:,} words so far…"
     view = View(timeout=None)
     view.add_item(StopButton(request_id))
     return Message(embed=embed.set_footer(text=footer), view=view)
@@ -76,11 +85,7 @@ def left_out_notice(names: tuple[str, ...]) -> str | None:
 
 def _embed(header: Header, description: str) -> discord.Embed:
     title = header.title and cut(plain(header.title), MAX_TITLE)
-    embed = discord.Embed(title=title, description=description, colour=COLOUR)
-    for name, value in header.items():
-        if name != "title":
-            embed.add_field(name=name.capitalize(), value=plain(value))
-    return embed
+    return discord.Embed(title=title, description=description, colour=COLOUR)
 
 
 def _place(queued: Queued) -> str:
@@ -97,7 +102,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes} minutes"
 
 
-def _song_view(request: StoredRequest, number: int, part: int, num_parts: int) -> View:
+def _song_view(request: StoredRequest, number: int, part: int, num_parts: int, *, private: bool) -> View:
     view = View(timeout=None)
     first, last = (number, part) == (0, 0), (number, part) == (len(request.songs) - 1, num_parts - 1)
     if not (first and last):
@@ -108,10 +113,20 @@ def _song_view(request: StoredRequest, number: int, part: int, num_parts: int) -
         place = f"{number + 1}/{len(request.songs)}"
         view.add_item(SongButton(request.id, number, part, label=place, disabled=True, row=0))
         view.add_item(SongButton(request.id, *after, label="▶", disabled=last, row=0))
-    for row, actions in enumerate(_ACTIONS, start=1):
+    for row, actions in enumerate(_actions(request, number, private=private), start=1):
         for action, label in actions.items():
-            view.add_item(SongButton(request.id, number, 0, action, label=label, row=row))
+            view.add_item(SongButton(request.id, number, part, action, label=label, row=row))
     return view
+
+
+def _actions(request: StoredRequest, number: int, *, private: bool) -> Iterator[dict[Action, str]]:
+    """Yield the rows of buttons below the one that turns to other songs."""
+    again, share = _ACTIONS
+    is_favourite = number in request.favourites
+    yield again
+    yield share | ({"unfavourite": "Unfavourite"} if is_favourite else {"favourite": "Favourite"})
+    if private:
+        yield _PRIVATE_ACTIONS
 
 
 def _parameters(sampling: SamplingParams) -> str:

@@ -10,7 +10,8 @@ from discord.ui import ActionRow, Button, Container, DynamicItem, Item, LayoutVi
 
 from bot.features.lyrics.card import Card, Style, draw_card
 from bot.items import Reported
-from bot.render import COLOUR, cut
+from bot.markup import cut
+from bot.render import COLOUR
 from bot.rules import Rules, check_channel
 from bot.store import Store, StoredRequest
 from model import LyricsError
@@ -45,6 +46,20 @@ async def finished_request(store: Store, request_id: int) -> StoredRequest:
     if request is None or not request.songs:
         raise SongsGone
     return request
+
+
+def check_may_post(interaction: discord.Interaction[Any]) -> None:
+    """Let a member post in a channel, through the bot, only what they could say there themselves.
+
+    Raises:
+        LyricsError: Where they may not.
+    """
+    allowed = interaction.permissions
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    if interaction.guild_id is not None and not (
+        allowed.send_messages_in_threads if in_thread else allowed.send_messages
+    ):
+        raise LyricsError("You may not send messages in this channel, so your song was not posted.")
 
 
 class CardMenu(LayoutView):
@@ -142,7 +157,8 @@ class Sharing:
         await _show_menu(interaction, request, number, style)
 
     async def post(self, interaction: discord.Interaction[Any], request_id: int, number: int, style: Style) -> None:
-        """Post the card in the channel, as an answer to the click, which needs no permission to send."""
+        """Post the card in the channel, as an answer to the click, for which the bot needs no permission."""
+        check_may_post(interaction)
         check_channel(await self.rules.server(interaction), interaction)
         request = await finished_request(self.store, request_id)
         await interaction.response.defer(thinking=True)

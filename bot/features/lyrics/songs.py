@@ -7,13 +7,15 @@ import discord
 from discord.ui import View
 
 from bot.features.lyrics.buttons import Action, CopyButton
+from bot.features.lyrics.keeping import Keeping
 from bot.features.lyrics.message import songs_message
 from bot.features.lyrics.sharing import Sharing, SongsGone, finished_request
 from bot.features.lyrics.wish import Wish
 from bot.features.lyrics.writer import Writer
+from bot.items import is_private
 from bot.rules import Rules
 from bot.store import Store, StoredRequest
-from model import LyricsError
+from model import Checkpoint, LyricsError
 from model.song import format_prompt
 
 _FILE_NAME = 40
@@ -28,6 +30,7 @@ class Songs:
         self.rules = rules
         self.writer = writer
         self.sharing = Sharing(store, rules)
+        self.keeping = Keeping(store, rules)
 
     async def press(
         self, interaction: discord.Interaction[Any], action: Action, request_id: int, number: int, part: int
@@ -44,7 +47,8 @@ class Songs:
             return
         match action:
             case "turn":
-                await interaction.response.edit_message(**songs_message(request, number, part))
+                message = songs_message(request, number, part, private=is_private(interaction))
+                await interaction.response.edit_message(**message)
             case "again":
                 await self._write(interaction, Wish.again(self._checkpoint, request))
             case "variations":
@@ -56,6 +60,8 @@ class Songs:
             case "export":
                 file = text_file(request, number)
                 await interaction.response.send_message(file=file, ephemeral=True)
+            case "favourite" | "unfavourite" | "post" | "delete" | "erase":
+                await self.keeping.press(interaction, action, request, number, part)
 
     async def copy(self, interaction: discord.Interaction[Any], request_id: int, number: int) -> None:
         """Keep a copy of a request for whoever clicks, and show it in place."""
@@ -64,7 +70,7 @@ class Songs:
         )
         if copied is None:
             raise SongsGone
-        await interaction.response.edit_message(content=None, **songs_message(copied, number))
+        await interaction.response.edit_message(content=None, **songs_message(copied, number, private=True))
 
     async def stop(self, interaction: discord.Interaction[Any], request_id: int) -> None:
         """End a request that is being written, for the member who asked for it.
@@ -79,19 +85,19 @@ class Songs:
         if self.writer.stop(request_id):
             await interaction.response.defer()
         elif request.songs:
-            await interaction.response.edit_message(**songs_message(request, 0))
+            message = songs_message(request, 0, private=is_private(interaction))
+            await interaction.response.edit_message(**message)
         else:
             await interaction.response.edit_message(content=request.error, embed=None, view=None)
 
     @property
-    def _checkpoint(self) -> Any:
+    def _checkpoint(self) -> Checkpoint:
         return self.writer.service.checkpoint
 
     async def _write(self, interaction: discord.Interaction[Any], wish: Wish) -> None:
         here = await self.rules.for_songs(interaction)
         # What comes of a private song is private too.
-        private = interaction.message is not None and interaction.message.flags.ephemeral
-        async with self.writer.reply(interaction, private=private) as reply:
+        async with self.writer.reply(interaction, private=is_private(interaction)) as reply:
             await self.writer.write(reply, wish.with_sampling(here.settings.hold(wish.request.sampling)))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bot.render import MAX_DESCRIPTION, plain, sendable
+from bot.markup import MAX_DESCRIPTION, plain, sendable
 from model.song import SECTION_TAG
 
 _MAX_LINE = 2000
@@ -25,11 +25,12 @@ def song_parts(lyric: str, prompt: str) -> list[str]:
 
 
 def whole_words(lyric: str, opening: str) -> str:
-    """Return a lyric that is still being written, without a last word that may be half a word."""
-    if not lyric.startswith(opening) or lyric == opening or lyric[-1].isspace():
-        return lyric
-    last = max(lyric.rfind(" "), lyric.rfind("\n"))
-    return lyric[: max(last, len(opening))]
+    """Return a lyric that is still being written, without a last word or a section tag that may be half of one."""
+    least = lyric.find(opening) + len(opening) if opening in lyric else 0
+    shown = lyric if lyric[-1:].isspace() else lyric[: max(lyric.rfind(" "), lyric.rfind("\n"), least)]
+    line = shown.rfind("\n") + 1
+    is_half_a_tag = line >= least and shown.startswith("[", line) and "]" not in shown[line:]
+    return shown[:line] if is_half_a_tag else shown
 
 
 def _formatted_lines(lyric: str, prompt: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self, cast
 
-from bot.render import sendable
+from bot.markup import sendable
 from bot.store import StoredRequest
 from model import Checkpoint, GenerationRequest, Header, LyricsError, SamplingParams
 from model.sampling import TEMPERATURE

@@ -14,7 +14,7 @@ from bot.features.lyrics.live import Live
 from bot.features.lyrics.message import left_out_notice, songs_message, writing_message
 from bot.features.lyrics.reply import Reply
 from bot.features.lyrics.wish import Wish
-from bot.render import sendable
+from bot.markup import sendable
 from bot.store import Store, StoredRequest
 from bot.tree import describe
 from model import (
@@ -27,7 +27,11 @@ from model import (
     PromptTooLong,
     Queued,
     Stream,
+    Update,
 )
+
+NEAR = 10
+"""Places at the head of the queue at which each step is shown; further back, where hundreds may wait, each tenth."""
 
 REFUSALS = (discord.HTTPException, aiohttp.ClientError, OSError)
 """What an edit of a message may raise through no fault of ours."""
@@ -96,7 +100,7 @@ class Writer:
             stopped = isinstance(error, GenerationStopped | asyncio.CancelledError)
             await self.store.end_request(request_id, stopped=stopped, error=str(error) or type(error).__name__)
             raise
-        await reply.end(songs_message(stored, 0), _notice(wish, stored))
+        await reply.end(songs_message(stored, 0, private=reply.private), _notice(wish, stored))
 
     def stop(self, request_id: int) -> bool:
         """End a request's songs as they stand; return whether it was under way."""
@@ -114,7 +118,7 @@ class Writer:
         async with aclosing(self.service.stream(wish.for_model)) as stream, Live(show, refusals=REFUSALS) as live:
             self._streams[request_id] = stream
             try:
-                async for update in stream:
+                async for update in _news(stream):
                     match update:
                         case Queued() | Progress():
                             live.show(update)
@@ -142,6 +146,15 @@ class Writer:
             self._under_way[user_id] -= 1
             if not self._under_way[user_id]:
                 del self._under_way[user_id]
+
+
+async def _news(updates: AsyncIterator[Update]) -> AsyncIterator[Update]:
+    """Yield what is worth an edit: of the steps far back in the queue the first, and then each tenth."""
+    first = True
+    async for update in updates:
+        if first or not isinstance(update, Queued) or update.position <= NEAR or update.position % NEAR == 0:
+            yield update
+        first = False
 
 
 def _notice(wish: Wish, stored: StoredRequest) -> str | None:

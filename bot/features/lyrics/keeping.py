@@ -1,0 +1,77 @@
+"""What becomes of a finished song: its owner holds on to it, posts it again, or deletes it."""
+
+from typing import Any, Literal
+
+import discord
+from discord import ButtonStyle
+from discord.ui import View
+
+from bot.features.lyrics.buttons import SongButton
+from bot.features.lyrics.message import Message, songs_message
+from bot.features.lyrics.sharing import check_may_post, finished_request
+from bot.items import is_private
+from bot.markup import MAX_TITLE, cut, plain
+from bot.render import COLOUR, heading
+from bot.rules import Rules, check_channel
+from bot.store import Store, StoredRequest
+
+KeepingAction = Literal["favourite", "unfavourite", "post", "delete", "erase"]
+
+
+class Keeping:
+    """Answers the buttons under a song that change what is kept of it; ``Songs`` lets only its owner come here."""
+
+    def __init__(self, store: Store, rules: Rules) -> None:
+        self.store = store
+        self.rules = rules
+
+    async def press(
+        self,
+        interaction: discord.Interaction[Any],
+        action: KeepingAction,
+        request: StoredRequest,
+        number: int,
+        part: int,
+    ) -> None:
+        """Do something with a song of the clicking member's own.
+
+        Raises:
+            LyricsError: Where it may not be posted here.
+        """
+        match action:
+            case "favourite" | "unfavourite":
+                added_at = interaction.created_at if action == "favourite" else None
+                await self.store.set_favourite(request.id, number, added_at)
+                request = await finished_request(self.store, request.id)
+                message = songs_message(request, number, part, private=is_private(interaction))
+                await interaction.response.edit_message(**message)
+            case "post":
+                check_may_post(interaction)
+                check_channel(await self.rules.server(interaction), interaction)
+                await interaction.response.send_message(**songs_message(request, number, part))
+            case "delete":
+                await interaction.response.edit_message(**_deletion_question(request, number))
+            case "erase":
+                await self.store.delete_request(request.id, user_id=interaction.user.id)
+                await interaction.response.edit_message(**_deleted_message(request))
+
+
+def _deletion_question(request: StoredRequest, number: int) -> Message:
+    """Ask whether a request shall be deleted with all of its songs; *Keep* goes back to the one that was shown."""
+    songs = f"**{len(request.songs)} songs**" if len(request.songs) > 1 else "**1 song**"
+    favourites = f", {len(request.favourites)} of them favourites" if request.favourites else ""
+    embed = discord.Embed(title=f"Delete “{cut(plain(heading(request)), MAX_TITLE - 20)}”?", colour=COLOUR)
+    embed.description = (
+        f"This deletes {songs}{favourites}, for good. Messages in Discord that show them stay, but their buttons no "
+        "longer work."
+    )
+    view = View(timeout=None)
+    view.add_item(SongButton(request.id, number, 0, "erase", label="Delete for good", style=ButtonStyle.danger))
+    view.add_item(SongButton(request.id, number, label="Keep"))
+    return Message(embed=embed, view=view)
+
+
+def _deleted_message(request: StoredRequest) -> Message:
+    """Say that a request was deleted."""
+    title = cut(plain(heading(request)), MAX_TITLE)
+    return Message(embed=discord.Embed(description=f"Deleted: {title}", colour=COLOUR), view=View(timeout=None))

@@ -1,0 +1,143 @@
+"""Requests from their beginning to their end, and their songs."""
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+
+from bot.store.connection import Connection
+from bot.store.records import StoredRequest, parse_sampling
+from model import Finished, GeneratedSong, GenerationRequest, Header
+
+
+class Requests(Connection):
+    """The part of the store that keeps what is asked for and what is written."""
+
+    async def add_request(
+        self,
+        request: GenerationRequest,
+        *,
+        user_id: int,
+        guild_id: int | None,
+        channel_id: int | None,
+        checkpoint: str,
+        created_at: datetime,
+        opening: str | None = None,
+    ) -> int:
+        """Keep a request that was acknowledged, and return its id; ``opening`` as in ``StoredRequest``."""
+        header = request.header
+        cursor = await self._write(
+            "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme,"
+            " params, seed, checkpoint, created_at, opening) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                user_id,
+                guild_id,
+                channel_id,
+                request.prompt,
+                header.title,
+                header.genre,
+                header.mood,
+                header.theme,
+                request.sampling.model_dump_json(),
+                request.sampling.seed,
+                checkpoint,
+                created_at.isoformat(),
+                opening,
+            ],
+        )
+        assert cursor.lastrowid is not None, "an INSERT has a row id"
+        return cursor.lastrowid
+
+    async def finish_request(self, request_id: int, finished: Finished) -> StoredRequest:
+        """Keep the songs of a request and return it whole."""
+        timings = finished.timings
+        async with self._transaction():
+            await self._db.execute(
+                "UPDATE request SET state = 'finished', queued_seconds = ?, generating_seconds = ?,"
+                " num_tokens = ? WHERE id = ?",
+                [timings.queued, timings.generating, timings.num_tokens, request_id],
+            )
+            await self._db.executemany(
+                "INSERT INTO song VALUES (?, ?, ?, ?, ?)",
+                [
+                    (request_id, number, song.lyric, song.finish_reason, song.num_tokens)
+                    for number, song in enumerate(finished.songs)
+                ],
+            )
+            await self._db.execute("UPDATE songs_written SET total = total + ?", [len(finished.songs)])
+        request = await self.request(request_id)
+        assert request is not None, "it was just updated"
+        return request
+
+    async def num_songs_written(self) -> int:
+        """Return how many songs were ever written, those that were deleted included, copies not."""
+        return await self._number("SELECT total FROM songs_written")
+
+    async def end_request(self, request_id: int, *, stopped: bool, error: str) -> None:
+        """Keep why a request ended without songs: stopped by the bot's end, or failed."""
+        await self._write(
+            "UPDATE request SET state = ?, error = ? WHERE id = ?",
+            ["stopped" if stopped else "failed", error, request_id],
+        )
+
+    async def copy_request(self, request_id: int, *, user_id: int, created_at: datetime) -> StoredRequest | None:
+        """Give a user a request of their own with the same songs; none where there is no such request."""
+        async with self._transaction():
+            cursor = await self._db.execute(
+                "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed,"
+                " checkpoint, state, created_at, queued_seconds, generating_seconds, num_tokens, opening)"
+                " SELECT ?, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed, checkpoint, state,"
+                " ?, queued_seconds, generating_seconds, num_tokens, opening FROM request"
+                " WHERE id = ? AND state = 'finished' RETURNING id",
+                [user_id, created_at.isoformat(), request_id],
+            )
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            await self._db.execute(
+                "INSERT INTO song (request_id, number, lyric, finish_reason, num_tokens)"
+                " SELECT ?, number, lyric, finish_reason, num_tokens FROM song WHERE request_id = ?",
+                [row["id"], request_id],
+            )
+        return await self.request(row["id"])
+
+    async def request(self, request_id: int) -> StoredRequest | None:
+        """Return a request with its songs, or none where there is no such request."""
+        row = await self._one("SELECT * FROM request WHERE id = ?", request_id)
+        return (await self._with_songs([row]))[0] if row else None
+
+    async def delete_request(self, request_id: int, *, user_id: int) -> bool:
+        """Delete a user's request with its songs, once it has ended; return whether there was one."""
+        cursor = await self._write(
+            "DELETE FROM request WHERE id = ? AND user_id = ? AND state <> 'queued'", [request_id, user_id]
+        )
+        return cursor.rowcount > 0
+
+    async def _with_songs(self, rows: Iterable[sqlite3.Row]) -> tuple[StoredRequest, ...]:
+        requests = []
+        for row in rows:
+            songs = await self._db.execute_fetchall(
+                "SELECT lyric, finish_reason, song.num_tokens, added_at IS NOT NULL AS is_favourite"
+                " FROM song LEFT JOIN favourite USING (request_id, number) WHERE request_id = ? ORDER BY number",
+                [row["id"]],
+            )
+            requests.append(_stored_request(row, list(songs)))
+        return tuple(requests)
+
+
+def _stored_request(row: sqlite3.Row, songs: list[sqlite3.Row]) -> StoredRequest:
+    return StoredRequest(
+        id=row["id"],
+        user_id=row["user_id"],
+        guild_id=row["guild_id"],
+        channel_id=row["channel_id"],
+        prompt=row["prompt"],
+        header=Header(row["title"], row["genre"], row["mood"], row["theme"]),
+        sampling=parse_sampling(row["params"]),
+        checkpoint=row["checkpoint"],
+        state=row["state"],
+        error=row["error"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+        songs=tuple(GeneratedSong(song["lyric"], song["finish_reason"], song["num_tokens"]) for song in songs),
+        opening=row["opening"],
+        favourites=frozenset(number for number, song in enumerate(songs) if song["is_favourite"]),
+    )
