@@ -44,9 +44,9 @@ async def run(config: Config) -> None:
             store=store,
             service=service,
             max_per_member=config.max_per_member,
-            retention_days=config.retention_days,
             host=config.layer,
             server_grace=config.server_grace,
+            retention_days=config.retention_days,
         ) as bot:
             serving = asyncio.create_task(serve(bot, config))
             try:

@@ -30,9 +30,9 @@ class LyricsBot(commands.Bot):
         store: What the bot keeps.
         service: What writes songs.
         max_per_member: How many requests of one member may run and wait.
-        retention_days: For how long requests are kept; 0 keeps them for ever.
         host: What the host sets for everybody's songs.
         server_grace: For how long the settings of a server that removed the bot are kept.
+        retention_days: For how long requests are kept; 0 keeps them for ever.
     """
 
     tree: LyricsTree
@@ -43,9 +43,9 @@ class LyricsBot(commands.Bot):
         store: Store,
         service: LyricsService,
         max_per_member: int = 2,
-        retention_days: int = 0,
         host: Layer | None = None,
         server_grace: timedelta = timedelta(days=30),
+        retention_days: int = 0,
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -59,9 +59,9 @@ class LyricsBot(commands.Bot):
         )
         self.store = store
         self.service = service
-        self.retention_days = retention_days
         self.server_grace = server_grace
         self.rules = Rules(store, host or Layer("host"))
+        self.retention_days = retention_days
         self.writer = Writer(store, service, max_per_member=max_per_member)
         self.songs = Songs(store, self.rules, self.writer)
 

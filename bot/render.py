@@ -1,4 +1,4 @@
-"""What people see: lists and settings as embeds. Nothing here talks to Discord."""
+"""What people see: lists as embeds. Nothing here talks to Discord."""
 
 import discord
 

@@ -1,6 +1,8 @@
 """``/server``: what the admins of a server decide about songs there."""
 
+import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -124,11 +126,16 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
 
     async def cog_load(self) -> None:
         """Begin to forget servers that the bot has left; the first time as soon as it knows where it is."""
+        # A database that is busy or full for a while is tried again; anything else would end the loop for good.
+        self.forget.add_exception_type(sqlite3.OperationalError)
         self.forget.start()
 
     async def cog_unload(self) -> None:
-        """Stop that."""
+        """Stop that, and wait until it has let go of the store."""
+        task = self.forget.get_task()
         self.forget.cancel()
+        if task is not None:
+            await asyncio.wait({task})
 
     @tasks.loop(hours=24)
     async def forget(self) -> None:
