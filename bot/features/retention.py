@@ -1,5 +1,6 @@
 """How long songs are kept, where the host has set that."""
 
+import asyncio
 import logging
 import sqlite3
 from datetime import timedelta
@@ -32,8 +33,11 @@ class Retention(commands.Cog):
             self.delete_old.start()
 
     async def cog_unload(self) -> None:
-        """End."""
+        """End, and wait until it has let go of the store."""
+        task = self.delete_old.get_task()
         self.delete_old.cancel()
+        if task is not None:
+            await asyncio.wait({task})
 
     @tasks.loop(hours=24)
     async def delete_old(self) -> None:
