@@ -27,4 +27,4 @@ def sample(config: SampleConfig) -> None:
     for seed in range(first, first + config.seeds):
         request = GenerationRequest(config.prompt.strip(), header, sampling.model_copy(update={"seed": seed}))
         for song in engine.generate(request, lambda _: None, lambda: False):
-            print(f"--- seed {seed}\n{header}{song.lyric}\n", flush=True)
+            print(f"# seed {seed}\n{header}{song.lyric}\n", flush=True)

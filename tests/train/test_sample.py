@@ -24,7 +24,7 @@ def test_a_song_is_written_for_each_seed_and_again_for_the_same(
     options = ("--prompt", "two lanterns", "--title", "Sea", "--genre", "folk", "--num-return-sequences", 1)
     assert run(monkeypatch, checkpoint, *options, "--max-length", 8, "--seed", 4, "--seeds", 2) == 0
     both = capsys.readouterr().out
-    assert [line for line in both.splitlines() if line.startswith("---")] == ["--- seed 4", "--- seed 5"]
+    assert [line for line in both.splitlines() if line.startswith("#")] == ["# seed 4", "# seed 5"]
     assert both.count("title: Sea\n") == 2
     assert "genre" not in both  # which the checkpoint does not know
     assert both.count("two lanterns") == 2
