@@ -4,6 +4,7 @@
 
 The shape is GPT-2's (124M) with random weights, the prompt 16 tokens, a song 100 tokens without an end, sampled with
 the bot's defaults on every side. All sides take turns in every round, with as many threads each; figures are medians.
+Each side has a process of its own: in one process, the idle threads of one library slow the others down.
 """
 
 import argparse
@@ -11,7 +12,11 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -20,7 +25,7 @@ from matplotlib.figure import Figure
 from tokenizers import Tokenizer, decoders, models
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from benchmarks.peers import Side, ctranslate2_sides, llama_sides, transformers_sides
+from benchmarks.peers import Setup, Side
 from model import Checkpoint, EngineOptions, GenerationRequest, Header, SamplingParams
 from model.batching import BatchingEngine
 from model.engine import Job
@@ -29,7 +34,7 @@ from model.serving import load_engine
 PROMPT_TOKENS = 16
 SONG_TOKENS = 100
 OURS = "this engine"
-PEERS = ("transformers", "ctranslate2", "llama.cpp")
+PEERS = ("generate, batched", "CTranslate2, float32", "CTranslate2, int8", "llama.cpp, Q8_0")
 
 
 def make_checkpoint(folder: Path) -> Path:
@@ -47,8 +52,11 @@ def make_checkpoint(folder: Path) -> Path:
     return folder
 
 
-def our_side(engine: BatchingEngine) -> Side:
+def our_side(setup: Setup) -> Side:
     """Return the bare engine: no thread, no queue."""
+    options = EngineOptions(max_batch=setup.rows, precision=setup.precision)
+    engine = load_engine(Checkpoint.open(setup.checkpoint), options)
+    assert isinstance(engine, BatchingEngine), "it is a GPT-2"
 
     def write(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
         for seed, prompt in enumerate(prompts):
@@ -60,19 +68,64 @@ def our_side(engine: BatchingEngine) -> Side:
     return write
 
 
-def measure(sides: dict[str, Side], rows: Sequence[int], rounds: int) -> dict[str, dict[int, float]]:
+# ruff: noqa: PLC0415 - a library is loaded in the process of its own side alone.
+def make_side(name: str, setup: Setup) -> Side:
+    """Return a side."""
+    if name == OURS:
+        return our_side(setup)
+    if name == "generate, batched":
+        from benchmarks.peers import generate
+
+        return generate.load(setup)
+    if name == "llama.cpp, Q8_0":
+        from benchmarks.peers import llama
+
+        return llama.load(setup)
+    from benchmarks.peers import ctranslate
+
+    return ctranslate.load(setup, name.removeprefix("CTranslate2, "))
+
+
+@cache
+def load_side(name: str, setup: Setup) -> Side:
+    """Return a side, ready to write: a process loads its side once."""
+    torch.set_num_threads(setup.threads)
+    side = make_side(name, setup)
+    side(make_prompts(setup.rows), sampling_of(4))
+    return side
+
+
+def tokens_a_second(name: str, setup: Setup, rows: int) -> float:
+    """Return the rate of a side at so many rows."""
+    side, prompts, sampling = load_side(name, setup), make_prompts(rows), sampling_of(SONG_TOKENS)
+    started = time.perf_counter()
+    side(prompts, sampling)
+    return rows * SONG_TOKENS / (time.perf_counter() - started)
+
+
+def sampling_of(tokens: int) -> SamplingParams:
+    """Return the bot's defaults for one song of so many tokens."""
+    return SamplingParams(max_length=tokens, num_return_sequences=1)
+
+
+@contextmanager
+def processes(names: Sequence[str]) -> Iterator[dict[str, ProcessPoolExecutor]]:
+    """Have a process for each side."""
+    with ExitStack() as stack:
+        context = get_context("spawn")
+        yield {name: stack.enter_context(ProcessPoolExecutor(1, mp_context=context)) for name in names}
+
+
+def measure(names: Sequence[str], setup: Setup, rows: Sequence[int], rounds: int) -> dict[str, dict[int, float]]:
     """Return the median tokens a second of each side at each number of rows."""
-    sampling = SamplingParams(max_length=SONG_TOKENS, num_return_sequences=1)
-    warm = sampling.model_copy(update={"max_length": 4})
-    found: dict[str, dict[int, list[float]]] = {name: {count: [] for count in rows} for name in sides}
-    for side in sides.values():
-        side(make_prompts(max(rows)), warm)
-    for _ in range(rounds):
-        for count in rows:
-            for name, side in sides.items():
-                started = time.perf_counter()
-                side(make_prompts(count), sampling)
-                found[name][count].append(count * SONG_TOKENS / (time.perf_counter() - started))
+    found: dict[str, dict[int, list[float]]] = {name: {count: [] for count in rows} for name in names}
+    with processes(names) as workers:
+        for name, worker in workers.items():  # also converts the checkpoint, which the next may need
+            worker.submit(tokens_a_second, name, setup, rows[0]).result()
+        for _ in range(rounds):
+            for count in rows:
+                for name, worker in workers.items():
+                    found[name][count].append(worker.submit(tokens_a_second, name, setup, count).result())
     return {name: {count: statistics.median(each) for count, each in rates.items()} for name, rates in found.items()}
 
 
@@ -123,21 +176,15 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        work = arguments.work or Path(scratch)
-        folder = make_checkpoint(work / "gpt2")
-        engine = load_engine(
-            Checkpoint.open(folder), EngineOptions(max_batch=max(arguments.rows), precision=arguments.precision)
+        setup = Setup(
+            arguments.work or Path(scratch),
+            arguments.threads,
+            max(arguments.rows),
+            PROMPT_TOKENS + SONG_TOKENS,
+            arguments.precision,
         )
-        assert isinstance(engine, BatchingEngine), "it is a GPT-2"
-        torch.set_num_threads(arguments.threads)
-        sides = {OURS: our_side(engine)}
-        if "transformers" in arguments.peers:
-            sides |= transformers_sides(folder)
-        if "ctranslate2" in arguments.peers:
-            sides |= ctranslate2_sides(folder, work, arguments.threads)
-        if "llama.cpp" in arguments.peers:
-            sides |= llama_sides(folder, work, arguments.threads, rows=max(arguments.rows), context=128)
-        rates = measure(sides, arguments.rows, arguments.rounds)
+        make_checkpoint(setup.checkpoint)
+        rates = measure([OURS, *arguments.peers], setup, arguments.rows, arguments.rounds)
     print_table(rates)
     if arguments.plot:
         draw(rates, arguments.plot)

@@ -1,81 +1,20 @@
-"""What a host could run instead of the engine: the same checkpoint and the same sampling behind other libraries.
-
-Needs the extra packages of ``pip install -e '.[peers]'``.
-"""
+"""llama.cpp through its Python binding, and the conversion of a GPT-2 to its format."""
 
 import ctypes
-import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
-import ctranslate2
 import gguf
 import llama_cpp.llama_cpp as llama
 import torch
-from ctranslate2.converters import TransformersConverter
-from transformers import AutoTokenizer, GPT2LMHeadModel
+from transformers import GPT2LMHeadModel
 
+from benchmarks.peers import Setup, Side
 from model import SamplingParams
-
-Side = Callable[[Sequence[Sequence[int]], SamplingParams], object]
-"""Writes ``max_length`` tokens after each prompt, never fewer."""
-
-
-def transformers_sides(folder: Path) -> dict[str, Side]:
-    """Return ``generate`` over all rows at once; with one row, that is a host's one request at a time."""
-    model = GPT2LMHeadModel.from_pretrained(folder).eval()
-
-    def generate(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
-        model.generate(
-            torch.tensor(prompts),
-            attention_mask=torch.ones(len(prompts), len(prompts[0]), dtype=torch.int64),
-            do_sample=True,
-            max_new_tokens=sampling.max_length,
-            min_new_tokens=sampling.max_length,
-            pad_token_id=0,
-            eos_token_id=0,
-            **sampling.model_dump(include={"temperature", "top_k", "top_p", "repetition_penalty"}),
-        )
-
-    return {"generate, batched": generate}
-
-
-def ctranslate2_sides(folder: Path, work: Path, threads: int) -> dict[str, Side]:
-    """Return CTranslate2 in float32 and in int8."""
-    converted = work / "ctranslate2"
-    names = AutoTokenizer.from_pretrained(folder).convert_ids_to_tokens
-    if not converted.exists():
-        TransformersConverter(str(folder)).convert(str(converted))
-        # It does not load without special tokens; ``min_length`` keeps the end from being drawn.
-        config = converted / "config.json"
-        special = dict.fromkeys(("bos_token", "eos_token", "unk_token"), names(0))
-        config.write_text(json.dumps(json.loads(config.read_text()) | special))
-
-    def generate(
-        generator: "ctranslate2.Generator", prompts: Sequence[Sequence[int]], sampling: SamplingParams
-    ) -> None:
-        generator.generate_batch(
-            [names(list(prompt)) for prompt in prompts],
-            max_length=sampling.max_length,
-            min_length=sampling.max_length,
-            sampling_temperature=sampling.temperature,
-            sampling_topk=sampling.top_k,
-            sampling_topp=sampling.top_p,
-            repetition_penalty=sampling.repetition_penalty,
-            include_prompt_in_result=False,
-        )
-
-    def load(kind: str) -> "ctranslate2.Generator":
-        return ctranslate2.Generator(
-            str(converted), device="cpu", compute_type=kind, intra_threads=threads, inter_threads=1
-        )
-
-    return {f"CTranslate2, {kind}": partial(generate, load(kind)) for kind in ("float32", "int8")}
 
 
 class LlamaCpp:
-    """llama.cpp through its Python binding: one sequence and one sampler for each row, decoded side by side.
+    """One sequence and one sampler for each row, decoded side by side.
 
     Args:
         file: A GGUF.
@@ -144,16 +83,16 @@ class LlamaCpp:
         return last
 
 
-def llama_sides(folder: Path, work: Path, threads: int, *, rows: int, context: int) -> dict[str, Side]:
+def load(setup: Setup) -> Side:
     """Return llama.cpp with weights of 8 bits."""
-    whole, quantized = work / "float16.gguf", work / "q8_0.gguf"
+    whole, quantized = setup.work / "float16.gguf", setup.work / "q8_0.gguf"
     if not quantized.exists():
-        write_gguf(folder, whole)
+        write_gguf(setup.checkpoint, whole)
         params = llama.llama_model_quantize_default_params()
-        params.ftype, params.nthread = llama.LLAMA_FTYPE_MOSTLY_Q8_0, threads
+        params.ftype, params.nthread = llama.LLAMA_FTYPE_MOSTLY_Q8_0, setup.threads
         if llama.llama_model_quantize(str(whole).encode(), str(quantized).encode(), ctypes.byref(params)):
             raise RuntimeError("llama.cpp did not quantize")
-    return {"llama.cpp, Q8_0": LlamaCpp(quantized, threads=threads, rows=rows, context=context)}
+    return LlamaCpp(quantized, threads=setup.threads, rows=setup.rows, context=setup.context)
 
 
 def write_gguf(folder: Path, file: Path) -> None:
