@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -41,7 +42,7 @@ class BatchingEngine:
         slots: How many songs run at the same time.
     """
 
-    def __init__(self, checkpoint: Checkpoint, network: Network, tokenizer: SongTokenizer, slots: int) -> None:
+    def __init__(self, checkpoint: Checkpoint, network: Network[Any], tokenizer: SongTokenizer, slots: int) -> None:
         self.checkpoint = checkpoint
         self._network = network
         self._tokenizer = tokenizer

@@ -4,7 +4,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from model.cache import PromptCache
+from model.cache import KVCache
 from model.engine import FinishReason, GeneratedSong, Job, TokenFilter
 from model.errors import GenerationStopped
 from model.sampler import UNIFORMS
@@ -86,7 +86,7 @@ class Task:
     prompt_ids: list[int]
     max_length: int
     """Tokens to write, as the context allows."""
-    cache: PromptCache | None
+    cache: KVCache | None
     """Of the prompt without its last token, which each song reads itself; none once no song waits for it."""
     num_read: int = 0
     """Tokens of the prompt that are in the cache."""

@@ -1,12 +1,15 @@
-"""Linear layers over packed weights: what a layer computes with, and how that is chosen.
+"""The CPU's matrix products over packed weights: what a layer computes with, and how that is chosen.
+
+A layer reads its inputs behind an anchor, a first row that goes from -1 to 1: FBGEMM's int8 takes one scale for all
+inputs, and that row, with each of the others brought to [-1, 1] by a scale of its own, keeps it the same for ever. What
+comes out is in units of the inputs' scales and lacks the bias; ``model.kernels`` brings both in.
 
 The result of a row does not depend on the rows beside it, bit by bit, in any of the three precisions, so that a seed
 gives the same song in any batch:
 
 - float32: matrix products of fewer than ``_LEAST_ROWS`` rows take another kernel, so rows are added.
 - float16 weights: FBGEMM sums every output in one order, whatever the number of rows.
-- int8: FBGEMM takes the scale of the inputs from all rows at once, so each row is brought to [-1, 1] beforehand; sums
-  of integers then have no rounding at all.
+- int8: sums of integers have no rounding at all.
 """
 
 import warnings
@@ -22,11 +25,21 @@ _LEAST_ROWS = 4
 _TINY = torch.finfo(torch.float32).tiny
 
 
-class Linear(Protocol):
-    """Computes ``inputs @ weight.T + bias``."""
+class PackedLinear(Protocol):
+    """Computes ``inputs @ weight.T``."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        """Pack a float32 weight of shape (out, in)."""
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map float32 of shape (rows, in) to (rows, out)."""
+        """Map float32 of shape (1 + rows, in), the anchor first, to (rows, out)."""
+
+
+def make_anchored(rows: int, size: int) -> torch.Tensor:
+    """Return space for inputs of so many rows behind the anchor, shape (1 + rows, size)."""
+    inputs = torch.zeros(1 + rows, size)
+    inputs[0, 0], inputs[0, -1] = -1.0, 1.0
+    return inputs
 
 
 def fastest_precision(device: torch.device) -> Precision:
@@ -36,56 +49,36 @@ def fastest_precision(device: torch.device) -> Precision:
     return "int8" if "fbgemm" in torch.backends.quantized.supported_engines else "float32"
 
 
-def linear_of(precision: Precision) -> "type[Int8Linear | Float16Linear | Float32Linear]":
-    """Return the layers of a precision on the CPU, made of float32 weights of shape (out, in) and a bias or none."""
-    kinds: dict[str, type[Int8Linear | Float16Linear | Float32Linear]] = {
-        "int8": Int8Linear,
-        "float16": Float16Linear,
-        "float32": Float32Linear,
-    }
-    return kinds[precision]
+class Float32Linear:
+    """The layer as it was trained."""
 
-
-class PlainLinear:
-    """The layer in whatever its tensors are, on whatever device they are."""
-
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+    def __init__(self, weight: torch.Tensor) -> None:
         self._weight = weight.contiguous()
-        self._bias = bias
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map (rows, in) to (rows, out)."""
-        return functional.linear(inputs, self._weight, self._bias)
-
-
-class Float32Linear(PlainLinear):
-    """The layer as it was trained, on the CPU."""
-
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map (rows, in) to (rows, out)."""
-        rows = len(inputs)
+        """Map (1 + rows, in) to (rows, out)."""
+        rows = len(inputs) - 1
         if rows >= _LEAST_ROWS:
-            return super().__call__(inputs)
-        return super().__call__(functional.pad(inputs, (0, 0, 0, _LEAST_ROWS - rows)))[:rows]
+            return functional.linear(inputs[1:], self._weight)
+        return functional.linear(functional.pad(inputs[1:], (0, 0, 0, _LEAST_ROWS - rows)), self._weight)[:rows]
 
 
 class Float16Linear:
     """Weights in float16, which halves what a step reads; inputs and sums stay float32."""
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-        self._packed = torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), bias)
+    def __init__(self, weight: torch.Tensor) -> None:
+        self._packed = torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), None)
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map (rows, in) to (rows, out)."""
-        result: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(inputs, self._packed)
+        """Map (1 + rows, in) to (rows, out)."""
+        result: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(inputs[1:], self._packed)
         return result
 
 
 class Int8Linear:
-    """Weights in int8 with a scale for each output, inputs in 8 bits with a scale for each row."""
+    """Weights in int8 with a scale for each output, inputs in 8 bits."""
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-        size = weight.shape[1]
+    def __init__(self, weight: torch.Tensor) -> None:
         scale = weight.abs().amax(1).clamp(min=_TINY).double() / 127
         torch.backends.quantized.engine = "fbgemm"
         with warnings.catch_warnings():
@@ -95,31 +88,21 @@ class Int8Linear:
                 weight, scale, torch.zeros(len(weight), dtype=torch.int64), 0, torch.qint8
             )
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
-        self._bias = bias
         # Without VNNI, sums of two products saturate at 16 bits unless the inputs spare one of theirs.
         self._reduce_range = not _has_vnni()
-        self._inputs = _anchored(1, size)
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map (rows, in) to (rows, out)."""
-        rows = len(inputs)
-        if len(self._inputs) <= rows:
-            self._inputs = _anchored(rows + 1, inputs.shape[1])
-        scale = inputs.abs().amax(1, keepdim=True).clamp_(min=_TINY)
-        anchored = self._inputs[: rows + 1]
-        torch.div(inputs, scale, out=anchored[1:])
-        result: torch.Tensor = torch.ops.quantized.linear_dynamic(anchored, self._packed, self._reduce_range)[1:]
-        return result.mul_(scale) if self._bias is None else torch.addcmul(self._bias, result, scale)
+        """Map (1 + rows, in), between -1 and 1, to (rows, out)."""
+        result: torch.Tensor = torch.ops.quantized.linear_dynamic(inputs, self._packed, self._reduce_range)
+        return result[1:]
 
 
-def _anchored(rows: int, size: int) -> torch.Tensor:
-    """Return space for inputs behind a first row that goes from -1 to 1.
-
-    That row keeps the scale of the inputs, which FBGEMM takes from all rows, the same for ever.
-    """
-    inputs = torch.zeros(rows, size)
-    inputs[0, 0], inputs[0, -1] = -1.0, 1.0
-    return inputs
+PACKED_LINEARS: dict[str, type[PackedLinear]] = {
+    "int8": Int8Linear,
+    "float16": Float16Linear,
+    "float32": Float32Linear,
+}
+"""The layers of each precision that CPUs have."""
 
 
 def _has_vnni() -> bool:

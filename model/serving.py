@@ -7,12 +7,12 @@ import torch
 from model.batching import BatchingEngine
 from model.cache import slot_bytes
 from model.checkpoint import Checkpoint
+from model.cpu import CpuNetwork
 from model.engine import Engine, EngineOptions
 from model.errors import SettingsError
 from model.gpu import GpuNetwork
-from model.linear import Precision, fastest_precision, linear_of
+from model.linear import PACKED_LINEARS, Precision, fastest_precision
 from model.machine import free_memory, use_threads
-from model.network import Network
 from model.text import SongTokenizer
 from model.weights import Gpt2Config, Weights
 
@@ -44,7 +44,8 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
     dtype = torch.float32 if device.type == "cpu" else _DTYPES[precision]
     tokenizer = SongTokenizer.load(checkpoint)
     with Weights.open(checkpoint, config, device, dtype) as weights:
-        network = Network(weights, linear_of(precision)) if device.type == "cpu" else GpuNetwork(weights)
+        is_cpu = device.type == "cpu"
+        network = CpuNetwork(weights, PACKED_LINEARS[precision]) if is_cpu else GpuNetwork(weights)
     slots = count_slots(config, options, device, dtype)
     log.info("Up to %d songs side by side on the %s, with %s weights", slots, device.type, precision)
     return BatchingEngine(checkpoint, network, tokenizer, slots)

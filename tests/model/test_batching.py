@@ -7,11 +7,11 @@ import torch
 
 from model import Checkpoint, GeneratedSong, GenerationRequest
 from model.batching import BatchingEngine
+from model.cpu import CpuNetwork
 from model.draft import Draft
 from model.engine import Job
-from model.linear import Precision, linear_of
+from model.linear import PACKED_LINEARS, Precision
 from model.loading import load_pretrained
-from model.network import Network
 from model.text import SongTokenizer
 from model.weights import Gpt2Config, Weights
 from tests.conftest import make_request
@@ -21,7 +21,7 @@ def load(folder: Path, slots: int = 8, precision: Precision = "float32") -> Batc
     checkpoint = Checkpoint.open(folder)
     config = Gpt2Config.read(checkpoint)
     with Weights.open(checkpoint, config) as weights:
-        network = Network(weights, linear_of(precision))
+        network = CpuNetwork(weights, PACKED_LINEARS[precision])
     return BatchingEngine(checkpoint, network, SongTokenizer.load(checkpoint), slots)
 
 

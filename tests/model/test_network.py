@@ -12,9 +12,10 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from model import Checkpoint, CheckpointError, EngineOptions, SettingsError
 from model.batching import CHUNK, BatchingEngine
+from model.cpu import CpuNetwork
 from model.engine import Job
 from model.gpu import GpuNetwork
-from model.linear import Precision, fastest_precision, linear_of
+from model.linear import PACKED_LINEARS, Precision, fastest_precision
 from model.loading import load_pretrained
 from model.network import Chunk, Network
 from model.reference import ReferenceEngine
@@ -31,11 +32,11 @@ CUDA = torch.device("cuda")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-def open_network(folder: Path, precision: Precision = "float32", *, on_gpu: bool = False) -> Network:
+def open_network(folder: Path, precision: Precision = "float32", *, on_gpu: bool = False) -> Network[Any]:
     checkpoint = Checkpoint.open(folder)
     config = Gpt2Config.read(checkpoint)
     with Weights.open(checkpoint, config) as weights:
-        return GpuNetwork(weights) if on_gpu else Network(weights, linear_of(precision))
+        return GpuNetwork(weights) if on_gpu else CpuNetwork(weights, PACKED_LINEARS[precision])
 
 
 def save_shape(folder: Path, **shape: Any) -> Path:
@@ -54,7 +55,7 @@ def songs(vocabulary: int) -> list[list[int]]:
 
 
 @torch.inference_mode()
-def decoded(network: Network, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+def decoded(network: Network[Any], rows: Sequence[Sequence[int]]) -> torch.Tensor:
     """Read all but the last three tokens of each row as a prompt, and then these together; the last logits."""
     cache = network.make_cache(len(rows))
     for slot, row in enumerate(rows):
