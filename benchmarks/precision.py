@@ -8,14 +8,13 @@ the default seed has not seen them. The linear layers are the engine's own, the 
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers.pytorch_utils import Conv1D
 
 from model import Checkpoint
 from model.checkpoint import STARTER
-from model.linear import Float16Linear, Float32Linear, Int8Linear, linear_of
+from model.linear import PACKED_LINEARS, Int8Linear, PackedLinear, make_anchored
 from model.loading import load_pretrained
 from train.config import FitConfig
 from train.data import split_songs
@@ -27,17 +26,23 @@ from train.songs import Songs
 class Packed(torch.nn.Module):
     """One of the engine's linear layers in the place of transformers' own."""
 
-    def __init__(self, linear: Int8Linear | Float16Linear | Float32Linear, outputs: int) -> None:
+    def __init__(self, linear: PackedLinear, bias: torch.Tensor | None, outputs: int) -> None:
         super().__init__()
         self.linear = linear
+        self.bias = bias
         self.outputs = outputs
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (…, in) to (…, out)."""
-        return self.linear(inputs.flatten(0, -2)).view(*inputs.shape[:-1], self.outputs)
+        rows = inputs.flatten(0, -2)
+        scales = rows.abs().amax(1, keepdim=True) if isinstance(self.linear, Int8Linear) else torch.ones(len(rows), 1)
+        anchored = make_anchored(*rows.shape)
+        anchored[1:] = rows / scales
+        result = self.linear(anchored) * scales
+        return (result if self.bias is None else result + self.bias).view(*inputs.shape[:-1], self.outputs)
 
 
-def likelihood(checkpoint: Checkpoint, songs: Songs, kind: type[Any]) -> Likelihood:
+def likelihood(checkpoint: Checkpoint, songs: Songs, kind: type[PackedLinear]) -> Likelihood:
     """Return the likelihood of the songs with every linear layer, and the head, of that kind."""
     model, tokenizer = load_pretrained(checkpoint)
     for module in list(model.modules()):
@@ -46,7 +51,7 @@ def likelihood(checkpoint: Checkpoint, songs: Songs, kind: type[Any]) -> Likelih
                 # A Conv1D keeps its weight the other way round.
                 weight = (child.weight.t() if isinstance(child, Conv1D) else child.weight).detach().contiguous()
                 bias = None if child.bias is None else child.bias.detach()
-                setattr(module, name, Packed(kind(weight, bias), len(weight)))
+                setattr(module, name, Packed(kind(weight), bias, len(weight)))
     return measure_likelihood(model, tokenizer, songs, checkpoint.header_fields)
 
 
@@ -59,10 +64,10 @@ def main() -> None:
     checkpoint = Checkpoint.open(arguments.checkpoint)
     config = FitConfig(data=[arguments.songs], output=Path("unused"))
     songs = split_songs(read_songs(config), config.validation_fraction, config.seed).validation
-    whole = likelihood(checkpoint, songs, linear_of("float32"))
+    whole = likelihood(checkpoint, songs, PACKED_LINEARS["float32"])
     print(f"{len(songs)} songs\n\n| Weights | Loss per token, nats | Perplexity | Against float32 |\n|---|---|---|---|")
     for precision in ("float32", "float16", "int8"):
-        found = likelihood(checkpoint, songs, linear_of(precision))
+        found = likelihood(checkpoint, songs, PACKED_LINEARS[precision])
         change = found.perplexity / whole.perplexity - 1
         print(f"| {precision} | {found.loss:.4f} | {found.perplexity:.3f} | {change:+.3%} |")
 

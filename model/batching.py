@@ -11,7 +11,7 @@ from model.draft import Draft, Task
 from model.engine import FinishReason, Job
 from model.errors import SongFailed
 from model.network import Chunk, Network
-from model.sampler import POOLS, RowParams, penalize, sample
+from model.sampler import RowParams, penalize, sample
 from model.song import format_prompt, with_opening_tag
 from model.text import SongTokenizer
 
@@ -48,8 +48,6 @@ class BatchingEngine:
         self._tokenizer = tokenizer
         self._slots = slots
         self._context = network.config.n_positions
-        # A GPU would have to be waited for between two pools; it sorts the whole vocabulary in less time.
-        self._pools = POOLS if network.device.type == "cpu" else ()
         self._cache = network.make_cache(slots)
         # The tokens of each slot, for the repetition penalty; behind the last stands the first again.
         self._seen = torch.zeros(slots, self._context, dtype=torch.int64, device=network.device)
@@ -193,11 +191,11 @@ class BatchingEngine:
         if self._params is None or len(self._params.top_k) != len(drafts):
             self._params = RowParams.of([draft.sampling for draft in drafts], logits.shape[1], self._network.device)
         penalize(logits, self._seen[: len(drafts), :num_seen], self._params.repetition_penalty)
-        uniform = torch.tensor([draft.uniforms for draft in drafts], dtype=torch.float64).to(
+        uniform = torch.tensor([[draft.uniform] for draft in drafts], dtype=torch.float64).to(
             self._network.device, non_blocking=True
         )
         try:
-            tokens: list[int] = sample(logits, self._params, uniform, self._pools).tolist()
+            tokens: list[int] = sample(logits, self._params, uniform).tolist()
         except Exception as error:
             if _is_out_of_memory(error):
                 raise
@@ -210,7 +208,7 @@ class BatchingEngine:
         assert self._params is not None, "the batch was tried with them"
         try:
             only = torch.tensor([row])
-            return int(sample(logits[only], self._params.select(only), uniform[only], self._pools))
+            return int(sample(logits[only], self._params.select(only), uniform[only]))
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this song alone
             draft.error = error
             return -1

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from model.cache import KVCache
 from model.engine import FinishReason, GeneratedSong, Job, TokenFilter
 from model.errors import GenerationStopped
-from model.sampler import UNIFORMS
 from model.sampling import SamplingParams
 from model.song import cut_at_line_end
 from model.text import SongTokenizer
@@ -32,8 +31,8 @@ class Draft:
         self._text = tokenizer.stream()
         # The numbers are those of this song alone, so that they are the same whoever else sings.
         self._random = random.Random(f"{sampling.seed or 0}/{number}")  # noqa: S311 - it keeps no secret
-        self.uniforms = self._draw_uniforms()
-        """In [0, 1): decide what the next token is."""
+        self.uniform = self._random.random()
+        """In [0, 1): decides what the next token is."""
         make_filter = task.job.request.make_filter
         self.filter: TokenFilter | None = make_filter(number, tokenizer.pieces) if make_filter else None
 
@@ -60,14 +59,11 @@ class Draft:
     def push(self, token: int) -> FinishReason | None:
         """Add a token; return why the song ends with it, if it does."""
         self.tokens.append(token)
-        self.uniforms = self._draw_uniforms()
+        self.uniform = self._random.random()
         if token == self._tokenizer.end_id:
             return "stop"
         self._text.push(token)
         return "length" if len(self.tokens) >= self.task.max_length else None
-
-    def _draw_uniforms(self) -> list[float]:
-        return [self._random.random() for _ in range(UNIFORMS)]
 
     def song(self, reason: FinishReason) -> GeneratedSong:
         """Return the song as it ends: where the model did not end it, with its last whole line."""

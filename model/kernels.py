@@ -31,7 +31,7 @@ GELU_TANH, GELU, RELU = 0, 1, 2
 """Activation functions: GELU (Hendrycks and Gimpel, 2016) by its tanh approximation, exactly; and ReLU."""
 
 
-def _compiled(function: Function) -> Function:
+def compiled(function: Function) -> Function:
     """Return the function compiled, from the cache where it was compiled before."""
     options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
     try:
@@ -40,8 +40,8 @@ def _compiled(function: Function) -> Function:
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
-@_compiled
-def _exp(x: np.float32) -> np.float32:
+@compiled
+def exp(x: np.float32) -> np.float32:
     """Return e to the power of ``x``, within 2 units in the last place, in operations that vectorize.
 
     2^t is split into 2^n, which is bits of the exponent, and 2^f with f in [-0.5, 0.5], a polynomial of degree 6
@@ -62,7 +62,7 @@ def _exp(x: np.float32) -> np.float32:
     return power * _I(exponent << _I(23)).view(np.float32)
 
 
-@_compiled
+@compiled
 def _scale(row: Array, is_scaled: bool) -> np.float32:  # noqa: FBT001 - Numba has no keyword-only arguments
     """Bring a row to [-1, 1], in place, and return what it was divided by; 1 where nothing is to be scaled.
 
@@ -85,7 +85,7 @@ def _scale(row: Array, is_scaled: bool) -> np.float32:  # noqa: FBT001 - Numba h
     return scale
 
 
-@_compiled
+@compiled
 def normalize(
     hidden: Array,
     weight: Array,
@@ -112,7 +112,7 @@ def normalize(
         scales[row] = _scale(written, is_scaled)
 
 
-@_compiled
+@compiled
 def add(hidden: Array, projected: Array, bias: Array, scales: Array) -> None:
     """Add what a matrix product gave, (rows, size), to ``hidden``."""
     rows, size = hidden.shape
@@ -122,7 +122,7 @@ def add(hidden: Array, projected: Array, bias: Array, scales: Array) -> None:
             written[i] += read[i] * scale + bias[i]
 
 
-@_compiled
+@compiled
 def activate(
     projected: Array,
     bias: Array,
@@ -141,7 +141,7 @@ def activate(
             for i in range(size):
                 x = written[i]
                 # 0.5 (1 + tanh(y)) is 1 / (1 + exp(-2y))
-                written[i] = x / (_F(1) + _exp(_F(-1.5957691216057308) * (x + _F(0.044715) * x * x * x)))
+                written[i] = x / (_F(1) + exp(_F(-1.5957691216057308) * (x + _F(0.044715) * x * x * x)))
         elif function == GELU:
             for i in range(size):
                 written[i] *= _F(0.5) * (_F(1) + _F(math.erf(written[i] * _F(0.7071067811865476))))
@@ -151,7 +151,7 @@ def activate(
         scales[row] = _scale(written, is_scaled)
 
 
-@_compiled
+@compiled
 def _softmax(scores: Array) -> None:
     """Turn scores into shares that add up to 1, in place."""
     greatest = scores[0]
@@ -159,7 +159,7 @@ def _softmax(scores: Array) -> None:
         greatest = max(greatest, scores[place])
     total = _F(0)
     for place in range(len(scores)):
-        share = _exp(scores[place] - greatest)
+        share = exp(scores[place] - greatest)
         scores[place] = share
         total += share
     inverse = _F(1) / total
@@ -174,7 +174,7 @@ def make_attend(head_size: int) -> Callable[..., None]:  # noqa: C901 - loops of
     The size is built into the function: loops of known length are unrolled, which makes it five times as fast.
     """
 
-    @_compiled
+    @compiled
     def attend(
         projected: Array,
         bias: Array,
