@@ -1,8 +1,11 @@
 """Where keys and values of the running songs are kept, and how much memory that takes."""
 
+from functools import cached_property
+
 import numpy as np
 import torch
 
+from model.kernels import Array
 from model.weights import Gpt2Config
 
 
@@ -23,6 +26,11 @@ class KVCache:
         shape = (config.n_layer, 2, slots, positions, config.n_embd)
         self.tensor = _lazy_zeros(shape) if device.type == "cpu" else torch.zeros(shape, device=device, dtype=dtype)
         """Keys and values of each layer, shape (layers, 2, slots, positions, size); the size is heads by head size."""
+
+    @cached_property
+    def arrays(self) -> list[tuple[Array, Array]]:
+        """Keys and values of each layer, each of shape (slots, positions, size), of a cache on the CPU."""
+        return [(keys, values) for keys, values in self.tensor.numpy()]
 
     def load(self, slot: int, prompt: "KVCache") -> None:
         """Copy a prompt into a slot."""

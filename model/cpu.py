@@ -34,12 +34,23 @@ class _Linear:
 
 
 @dataclass(frozen=True, slots=True)
+class _Norm:
+    weight: Array
+    bias: Array
+    epsilon: np.float32
+
+    @classmethod
+    def of(cls, norm: Norm) -> Self:
+        """Return the arrays of a normalization."""
+        return cls(norm.weight.numpy(), norm.bias.numpy(), np.float32(norm.epsilon))
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     """Rows whose songs have their keys and values in the same cache."""
 
     rows: slice
-    cache: Array
-    """Shape (layers, 2, slots, positions, size)."""
+    cache: KVCache
     slots: Indices
     positions: Indices
 
@@ -84,6 +95,8 @@ class CpuNetwork(Network[_Linear]):
         super().__init__(weights, lambda weight, bias: _Linear(linear(weight), bias.numpy()))
         self._head = linear(weights.head())
         self._is_scaled = linear is Int8Linear
+        self._norms = [(_Norm.of(block.before_attention), _Norm.of(block.before_mlp)) for block in self._blocks]
+        self._norm_before_head = _Norm.of(self._last_norm)
         self._attend = kernels.make_attend(self.config.head_size)
         self._activation = _ACTIVATIONS[self.config.activation_function]
         self._workspace = _Workspace.of(_ROWS, self.config)
@@ -91,7 +104,7 @@ class CpuNetwork(Network[_Linear]):
     def decode(self, tokens: Sequence[int], lengths: Sequence[int], cache: KVCache) -> torch.Tensor:
         """Read one token for every row; see ``Network.decode``."""
         rows, positions = len(tokens), np.array(lengths)
-        part = _Part(slice(rows), cache.tensor.numpy(), np.arange(rows), positions)
+        part = _Part(slice(rows), cache, np.arange(rows), positions)
         work = self._forward(torch.tensor(tokens), torch.from_numpy(positions), [part])
         logits = self._head(work.narrow_inputs)
         return logits.mul_(torch.from_numpy(work.scales).unsqueeze(1)) if self._is_scaled else logits
@@ -103,7 +116,7 @@ class CpuNetwork(Network[_Linear]):
             size = len(chunk.ids)
             places = np.arange(chunk.start, chunk.start + size)
             rows = slice(begin, begin + size)
-            parts.append(_Part(rows, chunk.cache.tensor.numpy(), np.zeros(size, np.int64), places))
+            parts.append(_Part(rows, chunk.cache, np.zeros(size, np.int64), places))
             begin += size
         ids = torch.tensor([number for chunk in chunks for number in chunk.ids])
         self._forward(ids, torch.from_numpy(np.concatenate([part.positions for part in parts])), parts)
@@ -116,14 +129,14 @@ class CpuNetwork(Network[_Linear]):
         hidden: Array = (
             functional.embedding(ids, self._tokens) + functional.embedding(positions, self._positions)
         ).numpy()
-        for number, block in enumerate(self._blocks):
-            self._normalize(hidden, block.before_attention, work)
+        for number, (block, (before_attention, before_mlp)) in enumerate(zip(self._blocks, self._norms, strict=True)):
+            self._normalize(hidden, before_attention, work)
             projected = block.attention_in.product(work.narrow_inputs).numpy()
             for part in parts:
                 self._attend(
                     projected[part.rows],
                     block.attention_in.bias,
-                    *part.cache[number],
+                    *part.cache.arrays[number],
                     part.slots,
                     part.positions,
                     np.float32(block.scale),
@@ -132,23 +145,15 @@ class CpuNetwork(Network[_Linear]):
                     self._is_scaled,
                 )
             self._add(hidden, block.attention_out, work.narrow_inputs, work)
-            self._normalize(hidden, block.before_mlp, work)
+            self._normalize(hidden, before_mlp, work)
             projected = block.mlp_in.product(work.narrow_inputs).numpy()
             kernels.activate(projected, block.mlp_in.bias, self._activation, work.wide, work.scales, self._is_scaled)
             self._add(hidden, block.mlp_out, work.wide_inputs, work)
-        self._normalize(hidden, self._last_norm, work)
+        self._normalize(hidden, self._norm_before_head, work)
         return work
 
-    def _normalize(self, hidden: Array, norm: Norm, work: _Workspace) -> None:
-        kernels.normalize(
-            hidden,
-            norm.weight.numpy(),
-            norm.bias.numpy(),
-            np.float32(norm.epsilon),
-            work.narrow,
-            work.scales,
-            self._is_scaled,
-        )
+    def _normalize(self, hidden: Array, norm: _Norm, work: _Workspace) -> None:
+        kernels.normalize(hidden, norm.weight, norm.bias, norm.epsilon, work.narrow, work.scales, self._is_scaled)
 
     def _add(self, hidden: Array, linear: _Linear, inputs: torch.Tensor, work: _Workspace) -> None:
         kernels.add(hidden, linear.product(inputs).numpy(), linear.bias, work.scales)

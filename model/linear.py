@@ -71,7 +71,7 @@ class Float16Linear:
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (1 + rows, in) to (rows, out)."""
-        result: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(inputs[1:], self._packed)
+        result: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16.default(inputs[1:], self._packed)
         return result
 
 
@@ -93,7 +93,7 @@ class Int8Linear:
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (1 + rows, in), between -1 and 1, to (rows, out)."""
-        result: torch.Tensor = torch.ops.quantized.linear_dynamic(inputs, self._packed, self._reduce_range)
+        result: torch.Tensor = torch.ops.quantized.linear_dynamic.default(inputs, self._packed, self._reduce_range)
         return result[1:]
 
 

@@ -56,7 +56,7 @@ def penalize(logits: torch.Tensor, seen: torch.Tensor, penalty: torch.Tensor) ->
         penalty: Shape (rows, 1); 1 changes nothing.
     """
     if logits.device.type == "cpu":
-        cpu_sampler.penalize(logits.numpy(), seen.numpy(), penalty.numpy())
+        cpu_sampler.penalize(logits.numpy(), seen.contiguous().numpy(), penalty.numpy())
         return
     scores = logits.gather(1, seen)
     logits.scatter_(1, seen, torch.where(scores < 0, scores * penalty, scores / penalty))

@@ -1,6 +1,7 @@
 """From a checkpoint to an engine: which one serves it, on what, and in how much memory."""
 
 import logging
+from typing import Any
 
 import torch
 
@@ -13,6 +14,9 @@ from model.errors import SettingsError
 from model.gpu import GpuNetwork
 from model.linear import PACKED_LINEARS, Precision, fastest_precision
 from model.machine import free_memory, use_threads
+from model.network import Network
+from model.sampler import RowParams, penalize, sample
+from model.sampling import SamplingParams
 from model.text import SongTokenizer
 from model.weights import Gpt2Config, Weights
 
@@ -46,6 +50,8 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
     with Weights.open(checkpoint, config, device, dtype) as weights:
         is_cpu = device.type == "cpu"
         network = CpuNetwork(weights, PACKED_LINEARS[precision]) if is_cpu else GpuNetwork(weights)
+    if is_cpu:
+        _compile_kernels(network)
     slots = count_slots(config, options, device, dtype)
     log.info("Up to %d songs side by side on the %s, with %s weights", slots, device.type, precision)
     return BatchingEngine(checkpoint, network, tokenizer, slots)
@@ -95,6 +101,15 @@ def count_slots(config: Gpt2Config, options: EngineOptions, device: torch.device
             f"{budget / _GB:.2f} GB for them: lower MAX_BATCH, raise KV_CACHE_GB, or free some memory."
         )
     return wanted
+
+
+def _compile_kernels(network: Network[Any]) -> None:
+    """Write a token, so that the first song does not wait for a compiler; later starts find what it made."""
+    with torch.inference_mode():
+        logits = network.decode([0], [0], network.make_cache(1))
+        params = RowParams.of([SamplingParams()], logits.shape[1])
+        penalize(logits, torch.zeros(1, 1, dtype=torch.int64), params.repetition_penalty)
+        sample(logits, params, torch.zeros(1, 1, dtype=torch.float64))
 
 
 def _load_reference(checkpoint: Checkpoint) -> Engine:
