@@ -17,16 +17,24 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
-
-import torch
-from torch.profiler import ProfilerActivity, profile
+from typing import Any
 
 from benchmarks.engine import SONG_TOKENS, make_checkpoint, make_prompts
 from benchmarks.event_loop import worst_hold
-from model import Checkpoint, EngineOptions, GenerationRequest, Header, LyricsService, Progress, SamplingParams
+from model import (
+    Checkpoint,
+    EngineOptions,
+    GenerationRequest,
+    Header,
+    LyricsService,
+    Progress,
+    SamplingParams,
+    cpu_sampler,
+    kernels,
+)
 from model.batching import BatchingEngine
 from model.engine import Job
-from model.linear import Float16Linear, Float32Linear, Int8Linear
+from model.linear import PACKED_LINEARS
 from model.serving import load_engine
 
 SAME = SamplingParams(max_length=SONG_TOKENS, num_return_sequences=1, seed=1)
@@ -96,13 +104,13 @@ async def steps_to_first_text(service: LyricsService) -> float:
 
 
 @contextmanager
-def timed_linears(spent: list[float]) -> Iterator[None]:
-    """Add up in ``spent`` the seconds that linear layers take."""
-    kinds = (Int8Linear, Float16Linear, Float32Linear)
-    originals = {kind: kind.__call__ for kind in kinds}
+def timed(functions: list[tuple[Any, str]]) -> Iterator[list[float]]:
+    """Add the seconds that functions take, each an attribute of an owner, to a list."""
+    spent: list[float] = []
+    originals = [(owner, name, getattr(owner, name)) for owner, name in functions]
 
-    def timed(original: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-        def call(*arguments: object) -> torch.Tensor:
+    def timing(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
             started = time.perf_counter()
             result = original(*arguments)
             spent.append(time.perf_counter() - started)
@@ -110,31 +118,29 @@ def timed_linears(spent: list[float]) -> Iterator[None]:
 
         return call
 
-    for kind, original in originals.items():
-        kind.__call__ = timed(original)  # type: ignore[method-assign]
-    yield
-    for kind, original in originals.items():
-        kind.__call__ = original  # type: ignore[method-assign]
+    for owner, name, original in originals:
+        setattr(owner, name, timing(original))
+    yield spent
+    for owner, name, original in originals:
+        setattr(owner, name, original)
 
 
-def linear_share(engine: BatchingEngine, rows: int) -> float:
-    """Return the share of the time that linear layers take, the scaling of their inputs included."""
-    spent: list[float] = []
+LINEARS: list[tuple[Any, str]] = [(kind, "__call__") for kind in PACKED_LINEARS.values()]
+
+
+def share(engine: BatchingEngine, functions: list[tuple[Any, str]], rows: int) -> float:
+    """Return the share of the time that functions take."""
     started = time.perf_counter()
-    with timed_linears(spent):
+    with timed(functions) as spent:
         bare(engine, requests(rows))
     return math.fsum(spent) / (time.perf_counter() - started)
 
 
-def python_share(engine: BatchingEngine, rows: int) -> float:
-    """Return the share of the time outside of torch's operators, which is when the thread holds the GIL."""
-    started = time.perf_counter()
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        bare(engine, requests(rows))
-        elapsed = time.perf_counter() - started
-    events = profiled.events() or []
-    inside = math.fsum(event.cpu_time_total for event in events if event.cpu_parent is None) / 1e6
-    return 1 - inside / elapsed
+def held_share(engine: BatchingEngine, rows: int) -> float:
+    """Return the share of the time outside of matrix products and kernels: at most then, the thread holds the GIL."""
+    compiled: list[tuple[Any, str]] = [(kernels, name) for name in ("normalize", "add", "activate")]
+    compiled += [(cpu_sampler, "sample"), (cpu_sampler, "penalize"), (engine._network, "_attend")]  # noqa: SLF001
+    return 1 - share(engine, LINEARS + compiled, rows)
 
 
 async def measure(engine: BatchingEngine, rounds: int) -> dict[str, list[float]]:
@@ -161,8 +167,8 @@ async def measure(engine: BatchingEngine, rounds: int) -> dict[str, list[float]]
         "steps until the first text of a new request, 16 songs running": partial(steps_to_first_text, service),
         "worst hold of the event loop, 32 songs, ms": partial(worst_hold, full_load),
         "worst hold of an idle event loop, ms": partial(worst_hold, pause),
-        **{f"linear layers, {rows} rows": later(partial(linear_share, engine, rows)) for rows in (1, 8, 32)},
-        **{f"outside torch, {rows} rows": later(partial(python_share, engine, rows)) for rows in (1, 32)},
+        **{f"linear layers, {rows} rows": later(partial(share, engine, LINEARS, rows)) for rows in (1, 3, 8, 16, 32)},
+        **{f"outside compiled code, {rows} rows": later(partial(held_share, engine, rows)) for rows in (1, 32)},
     }
     bare(engine, requests(32))
     found: dict[str, list[float]] = {name: [] for name in figures}
