@@ -14,7 +14,7 @@ Doubles = NDArray[np.float64]
 _F = np.float32
 _I = np.int32
 
-_BLOCK = 64
+_BLOCK = 32
 """Tokens whose greatest score stands for them while the likeliest are sought."""
 
 _NOTHING = -1
@@ -53,75 +53,86 @@ def sample(logits: Array, temperature: Array, top_k: Indices, top_p: Doubles, un
 def choose(
     logits: Array, temperature: np.float32, top_k: int, top_p: float, ids: Indices, scores: Array, weights: Array
 ) -> int:
-    """Write the ids of the tokens that a row may draw to ``ids``, in order, and how likely each is to ``weights``.
+    """Write how likely tokens are to ``weights``, 0 where a filter takes them out, and which they are to ``ids``.
 
     Returns:
-        How many there are; none where a logit is NaN or infinity, or all are minus infinity.
+        How many that is; none where a logit is NaN or infinity, or all are minus infinity.
     """
     greatest = np.empty((len(logits) + _BLOCK - 1) // _BLOCK, np.float32)
     if not _find_greatest(logits, greatest):
         return 0
+    least = _F(np.finfo(np.float32).min)
     if top_k < len(logits):
         count = _gather(logits, greatest, _reached_by(greatest, top_k), temperature, ids, scores)
-        count = _apply_top_k(top_k, count, ids, scores, weights)
-        total = _weigh(scores[:count], weights)
-    elif top_p < 1:
-        total = _total(logits, temperature)
-        bound = _lost_below(logits, temperature, top_p, total)
-        count = _gather(logits, greatest, bound, temperature, ids, scores)
-        _weigh(scores[:count], weights)
+        # Top-k (Fan et al., 2018) leaves what is as likely as the last of them, too.
+        weights[:count] = _F(1)
+        least = max(least, _cut(scores[:count], weights, float(top_k)))
     else:
-        count = _gather(logits, greatest, _F(-np.inf), temperature, ids, scores)
-        total = _weigh(scores[:count], weights)
-    return count if top_p >= 1 else _apply_top_p(top_p * total, count, ids, scores, weights)
+        count = len(logits)
+        for token in range(count):
+            ids[token], scores[token] = token, logits[token] / temperature
+    total = _weigh(scores[:count], least, weights)
+    if top_p < 1:
+        _apply_top_p(scores[:count], weights, top_p * total)
+    return count
 
 
 @compiled
-def _apply_top_k(top_k: int, count: int, ids: Indices, scores: Array, weights: Array) -> int:
-    """Keep the likeliest (Fan et al., 2018), and what is as likely as the last of them; return how many that are."""
-    weights[:count] = _F(1)
-    return _keep(_cut(scores[:count], weights, float(top_k)), count, count, ids, scores, weights)
-
-
-@compiled
-def _apply_top_p(limit: float, count: int, ids: Indices, scores: Array, weights: Array) -> int:
-    """Keep tokens while those that are likelier weigh less than the limit (Holtzman et al., 2020); return how many.
-
-    Of equal ones only so many are kept as it takes, but always one.
-    """
-    bound = _cut(scores[:count], weights, limit)
-    above, weight = 0.0, 0.0
-    for place in range(count):
-        if scores[place] > bound:
-            above += weights[place]
-        elif scores[place] == bound:
-            weight = weights[place]
-    num_equal = max(1, int(np.ceil((limit - above) / weight))) if weight > 0 else 1
-    return _keep(bound, num_equal, count, ids, scores, weights)
-
-
-@compiled
-def _weigh(scores: Array, weights: Array) -> float:
-    """Write how likely scores are, where the highest weighs 1, and return the sum."""
+def _weigh(scores: Array, least: np.float32, weights: Array) -> float:
+    """Write how likely scores are, where the highest weighs 1 and what is below ``least`` 0; return the sum."""
     highest = _highest(scores)
     total = 0.0
     for place in range(len(scores)):
-        weights[place] = exp(scores[place] - highest)
-        total += weights[place]
+        weights[place] = exp(scores[place] - highest) if scores[place] >= least else _F(0)
+        total += float(weights[place])
     return total
+
+
+@compiled
+def _apply_top_p(scores: Array, weights: Array, limit: float) -> None:
+    """Leave tokens their weight while those that are likelier weigh less than the limit (Holtzman et al., 2020).
+
+    Of equal ones only so many are left as it takes, but always one.
+    """
+    bound = _cut(scores, weights, limit)
+    above, weight, num_equal = 0.0, 0.0, 0
+    for place in range(len(scores)):
+        above += float(weights[place]) if scores[place] > bound else 0.0
+        weight = max(weight, float(weights[place]) if scores[place] == bound else 0.0)
+        num_equal += scores[place] == bound
+        weights[place] = weights[place] if scores[place] >= bound else _F(0)
+    num_left = max(1, int(np.ceil((limit - above) / weight))) if weight > 0 else 1
+    place = len(scores) - 1
+    while num_equal > num_left:
+        if scores[place] == bound:
+            weights[place] = _F(0)
+            num_equal -= 1
+        place -= 1
 
 
 @compiled
 def _place(weights: Array, uniform: float) -> int:
     """Return where the running sum of the weights passes that share of their total."""
     total = 0.0
-    for weight in weights:
-        total += weight
-    running, last = 0.0, len(weights) - 1
-    for place in range(last):
-        running += weights[place]
-        if running > uniform * total:
-            return place
+    for place in range(len(weights)):
+        total += float(weights[place])
+    target, running = uniform * total, 0.0
+    for start in range(0, len(weights), _BLOCK):
+        block = weights[start : start + _BLOCK]
+        weight = 0.0
+        for place in range(len(block)):
+            weight += float(block[place])
+        if running + weight <= target:
+            running += weight
+            continue
+        for place in range(len(block)):
+            running += float(block[place])
+            if block[place] > 0 and running > target:
+                return start + place
+    # Sums in another order may miss the target by a last bit: then it is the last token that has any weight.
+    last = len(weights) - 1
+    while weights[last] == 0:
+        last -= 1
     return last
 
 
@@ -183,23 +194,6 @@ def _highest(scores: Array) -> np.float32:
 
 
 @compiled
-def _total(logits: Array, temperature: np.float32) -> float:
-    """Return the weight of all tokens together, where the likeliest weighs 1."""
-    highest = _highest(logits) / temperature
-    total = 0.0
-    for token in range(len(logits)):
-        total += float(exp(logits[token] / temperature - highest))
-    return total
-
-
-@compiled
-def _lost_below(logits: Array, temperature: np.float32, top_p: float, total: float) -> np.float32:
-    """Return a score below which top-p leaves no token: all those together weigh less than what it cuts off."""
-    share = 0.99 * (1 - top_p) * total / len(logits)
-    return _F(_highest(logits) + temperature * np.log(share))
-
-
-@compiled
 def _gather(
     logits: Array, greatest: Array, bound: np.float32, temperature: np.float32, ids: Indices, scores: Array
 ) -> int:
@@ -229,16 +223,3 @@ def _cut(scores: Array, weights: Array, limit: float) -> np.float32:
         else:
             low = middle + 1
     return _value(low)
-
-
-@compiled
-def _keep(bound: np.float32, num_equal: int, count: int, ids: Indices, scores: Array, weights: Array) -> int:
-    """Drop what is below the bound, and all but the first ``num_equal`` at it; return how many are left."""
-    kept = 0
-    for place in range(count):
-        if scores[place] == bound:
-            num_equal -= 1
-        if scores[place] > bound or (scores[place] == bound and num_equal >= 0):
-            ids[kept], scores[kept], weights[kept] = ids[place], scores[place], weights[place]
-            kept += 1
-    return kept

@@ -42,16 +42,16 @@ def compiled(function: Function) -> Function:
 
 @compiled
 def exp(x: np.float32) -> np.float32:
-    """Return e to the power of ``x``, within 2 units in the last place, in operations that vectorize.
+    """Return e to the power of ``x``, in operations that vectorize; at most 1e-6 of it off for |x| up to 20.
 
     2^t is split into 2^n, which is bits of the exponent, and 2^f with f in [-0.5, 0.5], a polynomial of degree 6
-    (coefficients as in Cephes' ``exp2f``).
+    (coefficients as in Cephes' ``exp2f``). Below the smallest normal number it stays there.
     """
-    shifted = x * _F(1.4426950408889634) + _F(127.5)
-    shifted = max(shifted, _F(1))  # A NaN passes both comparisons.
-    shifted = min(shifted, _F(254))
-    exponent = _I(shifted)
-    f = shifted - _F(exponent) - _F(0.5)
+    t = x * _F(1.4426950408889634)
+    t = max(t, _F(-126))  # A NaN passes both comparisons.
+    t = min(t, _F(127.4))
+    exponent = _I(t + _F(127.5))  # n + 127, rounded down, as it is positive
+    f = t - _F(exponent - _I(127))
     power = _F(1.535336188319500e-4)
     power = power * f + _F(1.339887440266574e-3)
     power = power * f + _F(9.618437357674640e-3)

@@ -109,6 +109,17 @@ def test_a_row_has_the_same_logits_alone_as_in_any_batch_to_the_last_bit(
         assert torch.equal(alone[0], together[place + 8])
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_row_that_turns_to_nan_leaves_the_others_what_they_are(precision: Precision, tiny_checkpoint: Path) -> None:
+    network = open_network(tiny_checkpoint, precision)
+    rows = [[5, 6, 7, 8], [5, 6, 7, 8, 9]]
+    sound = decoded(network, rows)
+    network._positions[4] = torch.nan
+    spoilt = decoded(network, rows)
+    assert torch.equal(spoilt[0], sound[0])
+    assert spoilt[1].isnan().all()
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), [("int8", 0.02), ("float16", 1e-3)])
 def test_small_weights_stay_near_the_whole_ones(precision: Precision, tolerance: float, tiny_checkpoint: Path) -> None:
     rows = songs(320)

@@ -35,7 +35,9 @@ def cpu_mask(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
     ids, scores, weights = np.empty(size, np.int64), np.empty(size, np.float32), np.empty(size, np.float32)
     temperature = np.float32(params.temperature)
     count = choose(logits[0].numpy(), temperature, params.top_k or size, params.top_p, ids, scores, weights)
-    return torch.zeros_like(logits, dtype=torch.bool).index_fill_(1, torch.from_numpy(ids[:count]), value=True)
+    return torch.zeros_like(logits, dtype=torch.bool).index_fill_(
+        1, torch.from_numpy(ids[:count][weights[:count] > 0]), value=True
+    )
 
 
 def gpu_mask(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
