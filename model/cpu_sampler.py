@@ -62,19 +62,45 @@ def choose(
     if not _find_greatest(logits, greatest):
         return 0
     least = _F(np.finfo(np.float32).min)
+    total = 0.0
     if top_k < len(logits):
         count = _gather(logits, greatest, _reached_by(greatest, top_k), temperature, ids, scores)
         # Top-k (Fan et al., 2018) leaves what is as likely as the last of them, too.
         weights[:count] = _F(1)
         least = max(least, _cut(scores[:count], weights, float(top_k)))
     else:
-        count = len(logits)
-        for token in range(count):
-            ids[token], scores[token] = token, logits[token] / temperature
-    total = _weigh(scores[:count], least, weights)
+        total = _total(logits, _highest(greatest), temperature)
+        bound = _lost_below(logits, _highest(greatest), temperature, top_p, total)
+        count = _gather(logits, greatest, bound, temperature, ids, scores)
+    gathered = _weigh(scores[:count], least, weights)
     if top_p < 1:
-        _apply_top_p(scores[:count], weights, top_p * total)
+        _apply_top_p(scores[:count], weights, top_p * (total or gathered))
     return count
+
+
+@compiled
+def _total(logits: Array, highest: np.float32, temperature: np.float32) -> float:
+    """Return how much all tokens weigh, where the highest weighs 1."""
+    highest /= temperature
+    total = 0.0
+    for token in range(len(logits)):
+        total += float(exp(logits[token] / temperature - highest))
+    return total
+
+
+@compiled
+def _lost_below(logits: Array, highest: np.float32, temperature: np.float32, top_p: float, total: float) -> np.float32:
+    """Return a logit below which top-p leaves no token, as all those together weigh less than it cuts off.
+
+    It is minus infinity where that spares too few tokens to be worth choosing them.
+    """
+    if top_p >= 1:
+        return _F(-np.inf)
+    bound = _F(highest + temperature * np.log(0.99 * (1 - top_p) * total / len(logits)))
+    count = 0
+    for token in range(len(logits)):
+        count += logits[token] >= bound
+    return bound if count < len(logits) // 4 else _F(-np.inf)
 
 
 @compiled
@@ -197,12 +223,16 @@ def _highest(scores: Array) -> np.float32:
 def _gather(
     logits: Array, greatest: Array, bound: np.float32, temperature: np.float32, ids: Indices, scores: Array
 ) -> int:
-    """Write the tokens of at least that logit, but none of minus infinity, and their scores; return how many."""
+    """Write the tokens of at least that logit, and their scores; return how many."""
+    if bound == _F(-np.inf):
+        for token in range(len(logits)):
+            ids[token], scores[token] = token, logits[token] / temperature
+        return len(logits)
     count = 0
     for block in range(len(greatest)):
         if greatest[block] >= bound:
             for token in range(block * _BLOCK, min((block + 1) * _BLOCK, len(logits))):
-                if logits[token] >= bound and logits[token] > _F(-np.inf):
+                if logits[token] >= bound:
                     ids[count], scores[count] = token, logits[token] / temperature
                     count += 1
     return count
