@@ -28,7 +28,7 @@ _I = np.int32
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 GELU_TANH, GELU, RELU = 0, 1, 2
-"""Activation functions: GELU (Hendrycks and Gimpel, 2016) by its tanh approximation, exactly; and ReLU."""
+"""Activation functions: GELU (Hendrycks and Gimpel, 2016) by its approximation and by its definition, and ReLU."""
 
 
 def compiled(function: Function) -> Function:

@@ -76,7 +76,11 @@ def sample(logits: torch.Tensor, params: RowParams, uniform: torch.Tensor) -> to
     if logits.device.type == "cpu":
         columns = (params.temperature, params.top_k, params.top_p, uniform)
         return torch.from_numpy(cpu_sampler.sample(logits.numpy(), *(column.numpy() for column in columns)))
-    # A GPU sorts whole vocabularies in less time than it takes to wait for it in between.
+    return sample_sorted(logits, params, uniform)
+
+
+def sample_sorted(logits: torch.Tensor, params: RowParams, uniform: torch.Tensor) -> torch.Tensor:
+    """Draw as ``sample`` does, on any device: a GPU sorts whole vocabularies sooner than it answers in between."""
     scores, ids = filter_sorted(logits, params)
     running = scores.softmax(1).cumsum(1, dtype=torch.float64)
     place = (running <= uniform * running[:, -1:]).sum(1, keepdim=True).clamp(max=running.shape[1] - 1)

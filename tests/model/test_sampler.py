@@ -10,9 +10,12 @@ from transformers.generation.logits_process import TemperatureLogitsWarper, TopK
 
 from model import SamplingParams
 from model.cpu_sampler import choose
-from model.sampler import RowParams, filter_sorted, penalize, sample
+from model.sampler import RowParams, filter_sorted, penalize, sample, sample_sorted
 
 Mask = Callable[[torch.Tensor, SamplingParams], torch.Tensor]
+Sample = Callable[[torch.Tensor, RowParams, torch.Tensor], torch.Tensor]
+
+both_ways = pytest.mark.parametrize("sample", [sample, sample_sorted])
 
 TEMPERATURES = (0.1, 0.7, 1.0, 2.0)
 TOP_KS = (0, 1, 2, 50, 120, 5000, 50_257)
@@ -115,7 +118,8 @@ MIXED: tuple[dict[str, Any], ...] = (
 )
 
 
-def test_a_row_draws_the_same_alone_as_in_any_crowd() -> None:
+@both_ways
+def test_a_row_draws_the_same_alone_as_in_any_crowd(sample: Sample) -> None:
     torch.manual_seed(0)
     logits = torch.randn(len(MIXED), 5000) * 3
     uniform = torch.rand(len(MIXED), 1, dtype=torch.float64)
@@ -127,7 +131,8 @@ def test_a_row_draws_the_same_alone_as_in_any_crowd() -> None:
     assert together[0] == logits[0].argmax()
 
 
-def test_tokens_are_drawn_as_often_as_their_probability_says() -> None:
+@both_ways
+def test_tokens_are_drawn_as_often_as_their_probability_says(sample: Sample) -> None:
     logits = torch.tensor([0.5, 0.25, 0.125, 0.125]).log().expand(4000, 4)
     uniform = torch.linspace(0, 1, 4001, dtype=torch.float64)[:-1, None]
     params = RowParams.of([SamplingParams(temperature=1.0, top_k=0, top_p=1.0)] * 4000, 4)
@@ -135,16 +140,20 @@ def test_tokens_are_drawn_as_often_as_their_probability_says() -> None:
     assert torch.allclose(counts, torch.tensor([0.5, 0.25, 0.125, 0.125]), atol=1e-3)
 
 
+@both_ways
 @pytest.mark.parametrize("uniform", [0.0, 1 - 2**-53])
-def test_the_ends_of_the_scale_draw_tokens_that_are_left(uniform: float) -> None:
+def test_the_ends_of_the_scale_draw_tokens_that_are_left(uniform: float, sample: Sample) -> None:
     logits = torch.tensor([[-torch.inf, -1.0, 2.0, -torch.inf, -30.0]])
     params = RowParams.of([SamplingParams(top_k=2, top_p=1.0)], 5)
     assert sample(logits, params, torch.tensor([[uniform]], dtype=torch.float64)).item() == (1 if uniform == 0 else 2)
 
 
+@both_ways
 @pytest.mark.parametrize("vocabulary", [10, 5000])
 @pytest.mark.parametrize("spoilt", [float("nan"), float("inf"), -float("inf")])
-def test_a_row_whose_logits_are_spoilt_draws_nothing_and_the_others_do(spoilt: float, vocabulary: int) -> None:
+def test_a_row_whose_logits_are_spoilt_draws_nothing_and_the_others_do(
+    spoilt: float, vocabulary: int, sample: Sample
+) -> None:
     torch.manual_seed(0)
     logits = torch.randn(3, vocabulary)
     logits[1] = spoilt
