@@ -4,7 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.layers import CEILED, Ceilings, Layer
@@ -92,6 +93,16 @@ class Config(BaseSettings):
     ceiling_num_return_sequences: Annotated[int, NUM_RETURN_SEQUENCES] | None = Field(
         None, description="The most songs of a request that anybody may ask for"
     )
+
+    @field_validator(*(f"ceiling_{name}" for name in CEILED))
+    @classmethod
+    def _check_over_default(cls, ceiling: float | None, info: ValidationInfo) -> float | None:
+        name = str(info.field_name).replace("ceiling_", "default_")
+        default = info.data.get(name)
+        if ceiling is not None and default is not None and default > ceiling:
+            said = f"{name.upper()} is {default:g}, which is over it: lower that, or raise this"
+            raise PydanticCustomError("under_default", "{said}", {"said": said})
+        return ceiling
 
     @property
     def layer(self) -> Layer:

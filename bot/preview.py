@@ -9,6 +9,8 @@ import discord
 from model import LyricsError
 
 if TYPE_CHECKING:
+    import simcord
+
     from bot.client import LyricsBot
 
 
@@ -35,17 +37,14 @@ async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
         ) from error
     env = simcord.Env(bot, check_errors=False)
     env.backend.bot_user.name = "Lyrics"
-    env.backend.clock.advance((datetime.now(UTC) - env.now()).total_seconds())
     try:
         await env.start()
+        # Before the clock is set, as ids are made of the time: who comes back tomorrow finds their songs and settings.
+        channel, viewers = settle_server(env)
+        env.backend.clock.advance((datetime.now(UTC) - env.now()).total_seconds())
         in_real_time(env)
         await bot.tree.sync()  # Each simulated Discord is a new one, which was never told of the commands.
-        guild = env.create_guild("The Songwriters")
-        channel = guild.create_text_channel("lyrics")
-        role = guild.create_role("Admin", permissions=discord.Permissions(manage_guild=True))
-        member = guild.add_member(env.create_user("mira", global_name="Mira"))
-        admin = guild.add_member(env.create_user("ada", global_name="Ada (admin)"), roles=[role])
-        preview = env.preview(channel, viewers=[member, admin], layout="channel", port=port or None)
+        preview = env.preview(channel, viewers=viewers, layout="channel", port=port or None)
         async with preview, showing_changes(env, preview):
             print(f"Open the preview in a browser on this machine: {preview.url}", flush=True)
             await preview.wait_closed()
@@ -53,3 +52,13 @@ async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
         raise PreviewError(f"The preview cannot start ({error}): set PREVIEW_PORT to another port, or to 0.") from error
     finally:
         await env.shutdown()
+
+
+def settle_server(env: "simcord.Env") -> "tuple[simcord.ChannelHandle, list[simcord.MemberActor]]":
+    """Make a server in a simulated Discord, and return its channel, and a member and an admin."""
+    guild = env.create_guild("The Songwriters")
+    channel = guild.create_text_channel("lyrics")
+    role = guild.create_role("Admin", permissions=discord.Permissions(manage_guild=True))
+    member = guild.add_member(env.create_user("mira", global_name="Mira"))
+    admin = guild.add_member(env.create_user("ada", global_name="Ada (admin)"), roles=[role])
+    return channel, [member, admin]

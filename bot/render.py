@@ -4,6 +4,7 @@ import discord
 
 from bot.markup import MAX_TITLE, cut, plain
 from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest
+from model.song import SECTION_TAG
 
 COLOUR = discord.Colour(0x7C5CFF)
 
@@ -54,6 +55,8 @@ def _marked_excerpt(song: ListedSong) -> str:
 
 def _one_line(song: ListedSong) -> str:
     lines = [line for line in (song.found or song.request.songs[song.number].lyric).splitlines() if line.strip()]
+    # One line has no room for section tags, which stand in every song; one that was searched for is marked, and stays.
+    lines = [line for line in lines if not SECTION_TAG.fullmatch(line.strip()) or MARK in line] or lines
     # What the song is listed by already need not be read twice.
     is_twice = not song.found and len(lines) > 1 and lines[0] == heading(song.request)
     return " / ".join(lines[1:] if is_twice else lines)

@@ -11,8 +11,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import simcord
+from discord.app_commands import CheckFailure, CommandInvokeError
+from pydantic import ValidationError
 from simcord import _dpy_internals
 from simcord._runtime import _restore_loop
+
+from model import LyricsError
 
 PERIOD = 0.3
 """Seconds between two looks at whether something has changed."""
@@ -32,6 +36,19 @@ def in_real_time(env: simcord.Env) -> None:
         await settle(**arguments)
 
     env._settle_internal = settle_shortly  # type: ignore[method-assign]  # noqa: SLF001
+    _count_faults_alone(env)
+
+
+def _count_faults_alone(env: simcord.Env) -> None:
+    """Have the page take a refusal for an answer; it calls every error of a command a failure of the bot."""
+    record = env._record_error  # noqa: SLF001
+
+    def record_fault(error: BaseException) -> None:
+        cause = error.original if isinstance(error, CommandInvokeError) else error
+        if not isinstance(cause, LyricsError | ValidationError | CheckFailure):
+            record(error)
+
+    env._record_error = record_fault  # type: ignore[method-assign]  # noqa: SLF001
 
 
 @asynccontextmanager

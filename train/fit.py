@@ -259,8 +259,11 @@ def _report(folder: Path, config: FitConfig, split: Split, metadata: Metadata, t
 
 def _metadata(config: FitConfig, split: Split) -> Metadata:
     """Return what is known of the checkpoint before it is measured."""
-    unused = {"data", "output", "base", "workers"} | (set() if config.from_scratch else SCRATCH_ONLY)
-    settings: dict[str, Any] = config.model_dump(mode="json", exclude=unused)
+    # What is not recorded teaches nothing, or stands in a field of its own; older checkpoints have some of it.
+    unused = {"data", "output", "base", "workers", "resume", "progress", "log_steps"}
+    settings: dict[str, Any] = config.model_dump(
+        mode="json", exclude=unused if config.from_scratch else unused | SCRATCH_ONLY
+    )
     return Metadata(
         base="scratch" if config.from_scratch else Path(config.base).name,
         data_fingerprint=split.fingerprint,

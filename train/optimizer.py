@@ -37,7 +37,8 @@ class MuonWithAdamW(torch.optim.Optimizer):
         muon = torch.optim.Muon(
             matrices, lr=lr, weight_decay=weight_decay, momentum=_MOMENTUM, adjust_lr_fn="match_rms_adamw"
         )
-        adamw = torch.optim.AdamW(others, lr=lr, weight_decay=0.0, betas=_ADAMW_BETAS)
+        # Adapters are matrices alone, where the model has no new tokens; and AdamW takes no empty list, but a group.
+        adamw = torch.optim.AdamW([{"params": others}], lr=lr, weight_decay=0.0, betas=_ADAMW_BETAS)
         self._parts: tuple[torch.optim.Optimizer, ...] = (muon, adamw)
         super().__init__([*muon.param_groups, *adamw.param_groups], {})
 

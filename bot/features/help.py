@@ -76,7 +76,7 @@ def about_embed(checkpoint: Checkpoint, num_songs: int) -> discord.Embed:
     songs, data = metadata.training.get("songs"), metadata.training.get("data")
     learnt = f"{songs:,} songs" if isinstance(songs, int) else "Songs"
     source = f" from {plain(str(data))}" if data else ""
-    base = "from nothing" if metadata.base == "scratch" else f"starting from {plain(metadata.base)}"
+    base = "from nothing" if metadata.base == "scratch" else f"starting from the model {plain(metadata.base)}"
     embed.add_field(name="Trained on", value=f"{learnt}{source}, {base}", inline=False)
     if metadata.header_fields:
         embed.add_field(name="Understands", value=plain(", ".join(metadata.header_fields)), inline=False)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import discord
 from discord import app_commands
+from discord.app_commands import AppCommandChannel
 from discord.ext import commands, tasks
 
 from bot.features.settings_embeds import server_embed, visibility
@@ -26,8 +27,30 @@ MAX_CHANNELS = 25
 Default = Literal["temperature", "top_k", "top_p", "repetition_penalty", "max_length", "num_return_sequences"]
 """The parameters that a server may have a default for: with a fixed seed, all members would get the same songs."""
 
-Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel
-"""Where songs may be allowed; a thread is as its channel is."""
+
+class _AnyPlace(app_commands.Transformer):
+    """Lets a channel be chosen in which songs can be written, be it by its threads; the bot need not see it.
+
+    The types are named one by one, as discord.py's ``ForumChannel`` also stands for media channels, which Discord's
+    description of its API does not let a command ask for.
+    """
+
+    type = discord.AppCommandOptionType.channel
+    channel_types = [  # noqa: RUF012 - overrides a property of the base class
+        discord.ChannelType.text,
+        discord.ChannelType.news,
+        discord.ChannelType.voice,
+        discord.ChannelType.stage_voice,
+        discord.ChannelType.forum,
+    ]
+
+    async def transform(self, _interaction: discord.Interaction[Any], value: AppCommandChannel, /) -> AppCommandChannel:
+        """Return the channel as Discord sent it."""
+        return value
+
+
+Place = app_commands.Transform[AppCommandChannel, _AnyPlace]
+"""Where songs may be allowed; a thread is as its channel is, and so is a post of a forum."""
 
 
 class TooManyChannels(LyricsError):  # noqa: N818 - named for what happened, as the model's errors are

@@ -63,26 +63,35 @@ class Privacy(Connection):
             for table in await self._personal_tables():
                 sql = f'DELETE FROM "{table}" WHERE user_id = ?'  # noqa: S608 - named by the schema
                 await self._db.execute(sql, [user_id])
-        await self._wipe()
+            await self._wipe()
         return counts
+
+    async def delete_request(self, request_id: int, *, user_id: int) -> bool:
+        """Delete a user's request with its songs, once it has ended; return whether there was one."""
+        return await self._delete_requests("id = ? AND user_id = ?", request_id, user_id) > 0
 
     async def delete_requests_before(self, moment: datetime) -> int:
         """Delete the requests that are older, but for those with a favourite in them; return how many."""
-        cursor = await self._write(
-            "DELETE FROM request WHERE julianday(created_at) < julianday(?) AND state <> 'queued'"
-            " AND id NOT IN (SELECT request_id FROM favourite)",
-            [moment.isoformat()],
+        return await self._delete_requests(
+            "julianday(created_at) < julianday(?) AND id NOT IN (SELECT request_id FROM favourite)", moment.isoformat()
         )
-        if cursor.rowcount:
-            await self._wipe()
+
+    async def _delete_requests(self, where: str, *values: object) -> int:
+        """Delete the requests that meet a condition and have ended, with their songs; return how many."""
+        async with self._transaction():
+            sql = f"DELETE FROM request WHERE state <> 'queued' AND {where}"  # noqa: S608 - ours
+            cursor = await self._db.execute(sql, values)
+            if cursor.rowcount:
+                await self._wipe()
         return cursor.rowcount
 
     async def _wipe(self) -> None:
-        """Rewrite the search index, which keeps the words of songs that are gone; 30,000 songs take half a second.
+        """Rewrite the search index, which keeps the words of songs that are gone; half a second for 30,000 songs.
 
-        Deleted rows are overwritten at once (``secure_delete``); SQLite's log goes when the bot ends.
+        Call it in the transaction that deletes. Deleted rows are overwritten at once (``secure_delete``); SQLite's
+        log goes when the bot ends.
         """
-        await self._write("INSERT INTO song_text (song_text) VALUES ('optimize')", [])
+        await self._db.execute("INSERT INTO song_text (song_text) VALUES ('optimize')")
 
     async def _personal_tables(self) -> list[str]:
         rows = await self._db.execute_fetchall(

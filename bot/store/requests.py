@@ -105,13 +105,6 @@ class Requests(Connection):
         row = await self._one("SELECT * FROM request WHERE id = ?", request_id)
         return (await self._with_songs([row]))[0] if row else None
 
-    async def delete_request(self, request_id: int, *, user_id: int) -> bool:
-        """Delete a user's request with its songs, once it has ended; return whether there was one."""
-        cursor = await self._write(
-            "DELETE FROM request WHERE id = ? AND user_id = ? AND state <> 'queued'", [request_id, user_id]
-        )
-        return cursor.rowcount > 0
-
     async def _with_songs(self, rows: Iterable[sqlite3.Row]) -> tuple[StoredRequest, ...]:
         requests = []
         for row in rows:

@@ -122,3 +122,16 @@ def test_the_hosts_values_have_the_bounds_of_the_parameters(monkeypatch: pytest.
     monkeypatch.setenv(name, "11")
     with pytest.raises(ValidationError, match=name.lower()):
         Config()
+
+
+@pytest.mark.parametrize("name", CEILED)
+def test_a_default_of_the_hosts_is_not_over_their_ceiling(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"CEILING_{name.upper()}", "1")
+    monkeypatch.setenv(f"DEFAULT_{name.upper()}", "1")
+    assert Config().layer.params.model_dump(exclude_unset=True) == {name: 1}
+    monkeypatch.setenv(f"DEFAULT_{name.upper()}", "2")
+    with pytest.raises(ValidationError) as caught:
+        Config()
+    assert describe_violations(caught.value) == (
+        f"ceiling_{name}: DEFAULT_{name.upper()} is 2, which is over it: lower that, or raise this (got '1')"
+    )

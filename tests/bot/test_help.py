@@ -60,7 +60,7 @@ def test_about_shows_what_the_metadata_says_as_it_stands(tiny_checkpoint: Path) 
     said = fields(about_embed(Checkpoint("x_y", opened.path, metadata), 1_000_000))
     assert said["Model"] == "x\\_y"
     assert said["Songs written"] == "1,000,000"
-    assert said["Trained on"] == "1,234 songs from a\\_b.txt, c.csv, starting from \\*my\\*/gpt2"
+    assert said["Trained on"] == "1,234 songs from a\\_b.txt, c.csv, starting from the model \\*my\\*/gpt2"
     assert "Understands" not in said
 
 

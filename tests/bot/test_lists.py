@@ -229,6 +229,17 @@ async def test_an_excerpt_is_of_whole_words_where_there_are_some(singing: World)
     assert words.partition("\n")[0] == ("word " * 17).strip() + "…"
 
 
+async def test_an_excerpt_has_no_section_tag_but_what_was_searched_for_or_is_all_there_is(singing: World) -> None:
+    for _ in range(2):
+        await singing.lyrics(songs=1)
+    singing.rows("UPDATE song SET lyric = '[Bridge]' WHERE request_id = 1")
+    tagged = "[Verse 1]\ntwo lanterns\nover\n\n[Chorus]\nwe sing"
+    singing.rows("UPDATE song SET lyric = ? WHERE request_id = 2", tagged)
+    assert values(await listed(singing, "history")) == ["over / we sing\n1 song", "[Bridge]\n1 song"]
+    searched = await listed(singing, "history", search="verse")
+    assert values(searched) == ["[**Verse** 1] / two lanterns / over / we sing\n1 song"]
+
+
 async def test_a_public_message_of_deleted_songs_says_so(singing: World) -> None:
     public = await singing.lyrics()
     song = await opened(singing, await listed(singing, "history"), "two lanterns")

@@ -48,6 +48,7 @@ def address(process: "subprocess.Popen[str]") -> str:
         ({"DATABASE": "/dev/null/lyrics.db"}, "cannot be used"),
         ({"MAX_QUEUE": 0, "LOG_LEVEL": "loud"}, "max_queue: "),
         ({"MAX_QUEUE": 0, "LOG_LEVEL": "loud"}, "log_level: "),
+        ({"DEFAULT_MAX_LENGTH": 300, "CEILING_MAX_LENGTH": 200}, "ceiling_max_length: DEFAULT_MAX_LENGTH is 300"),
     ],
 )
 def test_a_bad_setting_is_one_clear_sentence_and_exit_code_2(

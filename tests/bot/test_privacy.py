@@ -153,7 +153,12 @@ async def test_nothing_of_what_is_deleted_is_left_in_the_file(filled: World) -> 
 
     await filled.lyrics("xylophonist quagmire")
     await filled.lyrics("marzipan", by=filled.ada)
+    await filled.lyrics("zugzwang", by=filled.ada)
     assert await kept("xylophonist", "quagmire", "marzipan") == ["xylophonist", "quagmire", "marzipan"]
+    ((request_id,),) = filled.rows("SELECT id FROM request WHERE prompt = 'zugzwang'")
+    assert await kept("zugzwang") == ["zugzwang"]
+    assert await filled.store.delete_request(request_id, user_id=filled.ada.id)
+    assert await kept("zugzwang", "marzipan") == ["marzipan"]
     await filled.store.forget(filled.mira.id)
     assert await kept("xylophonist", "quagmire", "marzipan") == ["marzipan"]
     await filled.store.delete_requests_before(datetime.now(UTC) + timedelta(days=365))

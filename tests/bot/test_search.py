@@ -136,6 +136,16 @@ async def test_the_index_keeps_in_step(filled: Store) -> None:
     await filled._write("INSERT INTO song_text (song_text) VALUES ('integrity-check')", [])
 
 
+async def test_the_index_follows_what_is_changed_in_place(filled: Store) -> None:
+    await filled._write("UPDATE song SET lyric = 'A harbour' WHERE request_id = 1 AND number = 0", [])
+    await filled._write("UPDATE request SET title = 'Quay', user_id = ? WHERE id = 2", [ADA])
+    assert await found(filled, "lanterns") == []
+    assert await found(filled, "harbour") == [(1, 0)]
+    assert await found(filled, "sandbag", ADA) == await found(filled, "quay") == []
+    assert await found(filled, "quay train", ADA) == [(2, 0)]
+    await filled._write("INSERT INTO song_text (song_text) VALUES ('integrity-check')", [])
+
+
 async def test_only_an_owner_deletes_a_request_and_only_once_it_has_ended(filled: Store) -> None:
     assert not await filled.delete_request(1, user_id=ADA)
     await filled._write("UPDATE request SET state = 'queued' WHERE id = 1", [])

@@ -15,7 +15,7 @@ from bot.rules import WrongChannel
 from bot.store import ServerSettings, Store
 from model import SamplingParams
 from tests.bot.test_settings import show
-from tests.bot.world import World, embed, footer, private_sentence, response
+from tests.bot.world import World, embed, footer, lyric, menu, private_sentence, response
 
 HERE, THERE = 1001, 1002
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -183,13 +183,61 @@ async def test_a_card_is_posted_where_songs_may_be_only(world: World, admin: sim
     assert len(world.public()) == 1
 
 
-async def test_a_thread_is_its_channels(world: World, admin: simcord.MemberActor) -> None:
-    await server(world, admin, "allow", channel=world.channel)
-    channel = world.bot.get_channel(world.channel.id)
-    assert isinstance(channel, discord.TextChannel)
-    thread = await channel.create_thread(name="verses", type=discord.ChannelType.public_thread)
-    handle = next(handle for handle in world.channel.threads if handle.id == thread.id)
-    assert footer(await world.mira.slash(handle, "lyrics", prompt="two lanterns", length=5))
+async def thread_of(world: World, place: simcord.ChannelHandle) -> simcord.ChannelHandle:
+    """Start a thread in a channel, or a post in a forum."""
+    channel = world.bot.get_channel(place.id)
+    if isinstance(channel, discord.ForumChannel):
+        await channel.create_thread(name="verses", content="Yours?")
+    else:
+        assert isinstance(channel, discord.TextChannel)
+        await channel.create_thread(name="verses", type=discord.ChannelType.public_thread)
+    (thread,) = place.threads
+    return thread
+
+
+@pytest.mark.parametrize("kind", ["text", "forum"])
+async def test_a_thread_is_its_channels(world: World, admin: simcord.MemberActor, kind: str) -> None:
+    guild = world.mira.guild
+    stage, other = (getattr(guild, f"create_{kind}_channel")(name) for name in ("stage", "other"))
+    await server(world, admin, "allow", channel=stage)
+    written = await world.mira.slash(await thread_of(world, stage), "lyrics", prompt="two lanterns", length=5)
+    assert footer(written)
+    refused = await world.mira.slash(await thread_of(world, other), "lyrics", prompt="two lanterns", length=5)
+    assert private_sentence(refused).endswith(f"<#{stage.id}> only: please ask there.")
+    assert [type(error) for error in world.errors()] == [WrongChannel]
+
+
+@pytest.mark.parametrize("listed", ["history", "favourites"])
+async def test_a_kept_song_is_posted_where_songs_may_be_only(
+    world: World, admin: simcord.MemberActor, listed: str
+) -> None:
+    await world.mira.click(response(await world.lyrics()), label="Favourite")
+    guild = world.mira.guild
+    stage, forum, closed = (
+        guild.create_text_channel("stage"),
+        guild.create_forum_channel("forum"),
+        guild.create_forum_channel("closed"),
+    )
+    for channel in (stage, forum):
+        answer = await server(world, admin, "allow", channel=channel)
+    assert answer == f"Songs are now written in <#{stage.id}>, <#{forum.id}> only."
+
+    async def post_in(place: simcord.ChannelHandle) -> tuple[simcord.InteractionResult, int]:
+        shown = await world.mira.slash(place, listed)
+        song = await world.mira.select(response(shown), [menu(shown)["two lanterns"]])
+        before = len(place.history())
+        return await world.mira.click(response(song), label="Post here"), len(place.history()) - before
+
+    for place in (stage, await thread_of(world, stage), await thread_of(world, forum)):
+        posted, added = await post_in(place)
+        assert lyric(posted).startswith("**two lanterns**")
+        assert added == 1
+    for place in (world.channel, await thread_of(world, world.channel), await thread_of(world, closed)):
+        refused, added = await post_in(place)
+        assert private_sentence(refused) == (
+            f"This server's admins want songs to be written in <#{stage.id}>, <#{forum.id}> only: please ask there."
+        )
+        assert added == 0
 
 
 async def test_channels_are_taken_off_one_by_one_or_all_together(world: World, admin: simcord.MemberActor) -> None:

@@ -61,6 +61,7 @@ def test_the_metadata_says_how_it_was_made(trained: Path) -> None:
     assert list(metadata.header_values) == ["mood"]
     assert metadata.training["epochs"] == 2
     assert metadata.training["songs"] == 23
+    assert not metadata.training.keys() & {"resume", "progress", "log_steps"}
     assert 0 < metadata.evaluation["eval_loss"] < 10
     assert metadata.evaluation["word_perplexity"] > metadata.evaluation["perplexity"] > 1
     assert len(metadata.data_fingerprint) == 64

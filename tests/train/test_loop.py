@@ -387,6 +387,19 @@ def test_lora_goes_on_and_saves_a_plain_checkpoint(
     assert metadata(tmp_path / "out").evaluation["eval_loss"] < 5.7
 
 
+def test_lora_learns_with_muon_with_new_tokens_and_without(songs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    base = save_tiny_checkpoint(tmp_path / "base", start_token=None)
+    changes = {"optimizer": "muon", "lora_rank": 4, "epochs": 2, "learning_rate": 1e-2, "progress": "none"}
+    for output in (tmp_path / "first", tmp_path / "second"):
+        fit(config(songs, base, output, **changes), tmp_path / "current")
+        before, after = (weights(folder)["transformer.h.0.attn.c_attn.weight"] for folder in (base, output))
+        assert not torch.allclose(before, after)
+        base = output
+    losses = [metadata(tmp_path / name).evaluation["eval_loss"] for name in ("first", "second")]
+    assert losses[1] < losses[0] < 5.7
+
+
 def test_lora_without_peft_says_what_to_install(
     songs: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
