@@ -14,7 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,22 +125,31 @@ def timed(functions: list[tuple[Any, str]]) -> Iterator[list[float]]:
         setattr(owner, name, original)
 
 
-LINEARS: list[tuple[Any, str]] = [(kind, "__call__") for kind in PACKED_LINEARS.values()]
+def milliseconds(engine: BatchingEngine, rows: int) -> dict[str, float]:
+    """Return the time of a step by what it goes to; all but the rest is compiled code, which holds no GIL."""
+    parts: dict[str, list[tuple[Any, str]]] = {
+        "matrix products": [(kind, "__call__") for kind in PACKED_LINEARS.values()],
+        "attention": [(engine._network, "_attend")],  # noqa: SLF001
+        "other kernels": [(kernels, name) for name in ("normalize", "add", "activate")],
+        "sampling": [(cpu_sampler, "sample"), (cpu_sampler, "penalize")],
+    }
+    with ExitStack() as stack:
+        spent = {name: stack.enter_context(timed(functions)) for name, functions in parts.items()}
+        elapsed = rows * SONG_TOKENS / bare(engine, requests(rows))
+    found = {name: 1000 * math.fsum(seconds) / SONG_TOKENS for name, seconds in spent.items()}
+    return found | {"rest": 1000 * elapsed / SONG_TOKENS - math.fsum(found.values())}
 
 
-def share(engine: BatchingEngine, functions: list[tuple[Any, str]], rows: int) -> float:
-    """Return the share of the time that functions take."""
-    started = time.perf_counter()
-    with timed(functions) as spent:
-        bare(engine, requests(rows))
-    return math.fsum(spent) / (time.perf_counter() - started)
-
-
-def held_share(engine: BatchingEngine, rows: int) -> float:
-    """Return the share of the time outside of matrix products and kernels: at most then, the thread holds the GIL."""
-    compiled: list[tuple[Any, str]] = [(kernels, name) for name in ("normalize", "add", "activate")]
-    compiled += [(cpu_sampler, "sample"), (cpu_sampler, "penalize"), (engine._network, "_attend")]  # noqa: SLF001
-    return 1 - share(engine, LINEARS + compiled, rows)
+def print_parts(engine: BatchingEngine, rounds: int) -> None:
+    """Print what a step goes to, prompts included."""
+    columns = ("Rows", "ms a step", "matrix products", "attention", "other kernels", "sampling", "rest")
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for rows in (1, 3, 8, 16, 32):
+        each = [milliseconds(engine, rows) for _ in range(rounds)]
+        parts = [statistics.median(found[name] for found in each) for name in each[0]]
+        whole = math.fsum(parts)
+        shares = " | ".join(f"{part:.1f} ({part / whole:.0%})" for part in parts)
+        print(f"| {rows} | {whole:.1f} | {shares} |")
 
 
 async def measure(engine: BatchingEngine, rounds: int) -> dict[str, list[float]]:
@@ -167,8 +176,6 @@ async def measure(engine: BatchingEngine, rounds: int) -> dict[str, list[float]]
         "steps until the first text of a new request, 16 songs running": partial(steps_to_first_text, service),
         "worst hold of the event loop, 32 songs, ms": partial(worst_hold, full_load),
         "worst hold of an idle event loop, ms": partial(worst_hold, pause),
-        **{f"linear layers, {rows} rows": later(partial(share, engine, LINEARS, rows)) for rows in (1, 3, 8, 16, 32)},
-        **{f"outside compiled code, {rows} rows": later(partial(held_share, engine, rows)) for rows in (1, 32)},
     }
     bare(engine, requests(32))
     found: dict[str, list[float]] = {name: [] for name in figures}
@@ -188,6 +195,13 @@ def later(function: Callable[[], float]) -> Callable[[], Awaitable[float]]:
     return call
 
 
+def print_table(found: dict[str, list[float]]) -> None:
+    """Print the median and each round of every figure."""
+    print("| Figure | Median | Each round |\n|---|---|---|")
+    for name, values in found.items():
+        print(f"| {name} | {statistics.median(values):.2f} | {', '.join(f'{value:.2f}' for value in values)} |")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving")
@@ -199,9 +213,8 @@ def main() -> None:
         engine = load_engine(Checkpoint.open(folder), EngineOptions(max_batch=32))
         assert isinstance(engine, BatchingEngine), "it is a GPT-2"
         found = asyncio.run(measure(engine, arguments.rounds))
-    print("| Figure | Median | Each round |\n|---|---|---|")
-    for name, values in found.items():
-        print(f"| {name} | {statistics.median(values):.2f} | {', '.join(f'{value:.2f}' for value in values)} |")
+        print_table(found)
+        print_parts(engine, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,9 @@ class Keeping:
             case "delete":
                 await interaction.response.edit_message(**_deletion_question(request, number))
             case "erase":
+                await interaction.response.defer()  # A search index of many songs takes its time to forget these.
                 await self.store.delete_request(request.id, user_id=interaction.user.id)
-                await interaction.response.edit_message(**_deleted_message(request))
+                await interaction.edit_original_response(**_deleted_message(request))
 
 
 def _deletion_question(request: StoredRequest, number: int) -> Message:
