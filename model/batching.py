@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 CHUNK = 16
 """Tokens of a prompt that are read at once: they take as long as two steps of a single song.
 
-Fixed, since where a prompt is cut sways the last bits of its results.
+Fixed, since on a GPU where a prompt is cut sways the last bits of its results.
 """
 
 _SPOILT = "The model gave no usable probabilities for the next word: please try again, with other settings."
@@ -78,6 +78,10 @@ class BatchingEngine:
         ids = self._tokenizer.encode(format_prompt(request.header, opening), self._context)
         if not ids:
             raise SongFailed("This model cannot begin without opening words: please give the song some.")
+        if max(ids) >= self._network.config.vocab_size:
+            raise SongFailed(
+                "The model's tokenizer is another model's: whoever hosts the bot has to copy its folder again."
+            )
         max_length = min(request.sampling.max_length, self._context - len(ids))
         self._tasks.append(Task(job, opening, ids, max_length, self._network.make_prompt(len(ids) - 1)))
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from model import Checkpoint, CheckpointError, EngineOptions, SettingsError
+from model import Checkpoint, CheckpointError, EngineOptions, SettingsError, SongFailed
 from model.batching import CHUNK, BatchingEngine
 from model.cpu import CpuNetwork
 from model.engine import Job
@@ -163,6 +163,12 @@ def test_a_damaged_tokenizer_is_refused(tmp_path: Path) -> None:
     (folder / "tokenizer.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"tokenizer of .* does not load"):
         load_engine(Checkpoint.open(folder), EngineOptions())
+
+
+def test_a_tokenizer_of_more_tokens_than_the_model_has_is_told_from_a_prompt(tmp_path: Path) -> None:
+    engine = load_engine(Checkpoint.open(save_shape(tmp_path, vocab_size=9)), EngineOptions())
+    with pytest.raises(SongFailed, match="tokenizer is another model's"):
+        engine.add(Job(make_request()))
 
 
 def test_what_is_no_gpt2_is_served_by_the_reference_engine_with_a_warning(
