@@ -79,7 +79,7 @@ def _scale(row: Array, is_scaled: bool) -> np.float32:  # noqa: FBT001 - Numba h
         row[:] = _F(0)
         return _F(np.nan)
     scale = _I(greatest).view(np.float32)
-    inverse = _F(1) / scale
+    inverse = _F(1) / scale  # Rounded to the nearest, so that its product with the scale is never above 1.
     for i in range(len(row)):
         row[i] *= inverse
     return scale
