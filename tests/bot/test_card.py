@@ -55,6 +55,13 @@ def test_two_columns_are_half_as_high_as_one_would_be() -> None:
     assert drawn(f"{LINE}\n" * 72).height < 1.2 * drawn(f"{LINE}\n" * 36).height
 
 
+def test_an_odd_stanza_stands_on_the_left() -> None:
+    image = drawn("\n\n".join([f"{LINE}\n" * 12 + LINE] * 5))
+    halves = [image.crop((edge, 0, edge + WIDE // 2, image.height - 150)) for edge in (0, WIDE // 2)]
+    left, right = (ink(half)[3] for half in halves)
+    assert left > right + 300
+
+
 def test_a_short_song_is_written_larger() -> None:
     (_, _, few, _), (_, _, many, _) = ink(drawn("on the shore")), ink(drawn("on the shore, " * 4))
     assert few < many

@@ -141,7 +141,9 @@ def _halves(lines: list[_Line]) -> list[list[_Line]]:
     blanks = [
         number for number, line in enumerate(lines) if not line.text and abs(heights[number] - middle) < tolerance
     ]
-    split = min(blanks, key=lambda number: abs(number - nearest)) if blanks else nearest
+    # Of two that are as near, the later: a longer column looks better on the left.
+    off = {number: abs(heights[number] - lines[number].height / 2 - middle) for number in blanks}
+    split = min(blanks, key=lambda number: (round(off[number], 3), -number)) if blanks else nearest
     return [lines[:split], lines[split:] if lines[split].text else lines[split + 1 :]]
 
 
