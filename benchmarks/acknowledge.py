@@ -26,7 +26,7 @@ from aiohttp import web
 from bot.client import LyricsBot
 from bot.store import Store
 from model import Checkpoint, GeneratedSong, GenerationRequest, Header, LyricsService, SamplingParams, locate
-from model.engine import SerialEngine
+from model.engines.interface import SerialEngine
 
 APPLICATION = 1
 MEMBERS = 300

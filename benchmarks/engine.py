@@ -27,9 +27,9 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from benchmarks.peers import Setup, Side
 from model import Checkpoint, EngineOptions, GenerationRequest, Header, SamplingParams
-from model.batching import BatchingEngine
-from model.engine import Job
-from model.serving import load_engine
+from model.engines.batching import BatchingEngine
+from model.engines.choice import load_engine
+from model.engines.interface import Job
 
 PROMPT_TOKENS = 16
 SONG_TOKENS = 100

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from model import Checkpoint, Finished, GenerationRequest, Header, LyricsService, SamplingParams, locate
-from model.reference import ReferenceEngine
+from model.engines.reference import ReferenceEngine
 
 TICK = 0.001
 """Seconds between two looks at the clock."""

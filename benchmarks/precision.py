@@ -13,14 +13,14 @@ import torch
 from transformers.pytorch_utils import Conv1D
 
 from model import Checkpoint
-from model.checkpoint import STARTER
-from model.linear import PACKED_LINEARS, Int8Linear, PackedLinear, make_anchored
-from model.loading import load_pretrained
+from model.checkpoint.folder import STARTER
+from model.checkpoint.pretrained import load_pretrained
+from model.network.cpu_linear import PACKED_LINEARS, Int8Linear, PackedLinear, make_anchored
 from train.config import FitConfig
-from train.data import split_songs
-from train.likelihood import Likelihood, measure_likelihood
-from train.reading import read_songs
-from train.songs import Songs
+from train.measuring.likelihood import Likelihood, measure_likelihood
+from train.songs.reading import read_songs
+from train.songs.split import split_songs
+from train.songs.table_on_disk import Songs
 
 
 class Packed(torch.nn.Module):

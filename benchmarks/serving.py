@@ -29,13 +29,13 @@ from model import (
     LyricsService,
     Progress,
     SamplingParams,
-    cpu_sampler,
-    kernels,
 )
-from model.batching import BatchingEngine
-from model.engine import Job
-from model.linear import PACKED_LINEARS
-from model.serving import load_engine
+from model.engines.batching import BatchingEngine
+from model.engines.choice import load_engine
+from model.engines.interface import Job
+from model.network import cpu_kernels as kernels
+from model.network.cpu_linear import PACKED_LINEARS
+from model.sampling import cpu_sampler
 
 SAME = SamplingParams(max_length=SONG_TOKENS, num_return_sequences=1, seed=1)
 

@@ -25,9 +25,9 @@ from transformers import AutoTokenizer
 
 from model.song import EOS_TOKEN, Song
 from train.config import DataConfig
-from train.data import split_songs
-from train.reading import read_songs
-from train.tokens import tokenize
+from train.songs.reading import read_songs
+from train.songs.split import split_songs
+from train.tokens.cutting import tokenize
 
 KINDS = ("Pss", "Pss_Anon", "Rss")
 

@@ -30,16 +30,16 @@ from transformers import (
 )
 
 from model.song import BOS_TOKEN, EOS_TOKEN, Header, Song
-from train.batching import IGNORED, Share, real_tokens, validation_batches
 from train.config import DataConfig, FitConfig
-from train.data import split_songs
-from train.loop import Material, train
-from train.partial import PartialRun
-from train.processes import Processes
-from train.progress import ProgressEvent
-from train.reading import read_songs
-from train.songs import Songs
-from train.tokens import tokenize
+from train.learning.loop import Material, train
+from train.learning.partial_run import PartialRun
+from train.learning.processes import Processes
+from train.learning.progress import ProgressEvent
+from train.songs.reading import read_songs
+from train.songs.split import split_songs
+from train.songs.table_on_disk import Songs
+from train.tokens.batches import IGNORED, Share, real_tokens, validation_batches
+from train.tokens.cutting import tokenize
 
 CONTEXT = 512
 SIDES = ("recipe", "group", "pack")

@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.features import Help, History, Lyrics, Privacy, Retention, Server, Settings
-from bot.features.buttons import OpenMenu, PageButton
+from bot.features.lists.buttons import OpenMenu, PageButton
 from bot.features.lyrics import ITEMS, Songs, Writer
 from bot.features.privacy import ForgetButton
 from bot.layers import Layer

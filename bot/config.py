@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.layers import CEILED, Ceilings, Layer
 from model import SamplingParams
-from model.sampling import (
+from model.sampling.params import (
     MAX_LENGTH,
     NUM_RETURN_SEQUENCES,
     REPETITION_PENALTY,

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 from model import LyricsError, SamplingParams
-from model.sampling import MAX_LENGTH, NUM_RETURN_SEQUENCES, TEMPERATURE
+from model.sampling.params import MAX_LENGTH, NUM_RETURN_SEQUENCES, TEMPERATURE
 
 Source = Literal["member", "server", "host", "model"]
 """Where a value comes from; the model's are the defaults of ``SamplingParams``."""

@@ -1,7 +1,7 @@
 """Serves a fine-tuned GPT-2: requests in, streams of lyrics out. Importing this does not import torch."""
 
-from model.checkpoint import Checkpoint, Metadata, locate
-from model.engine import Engine, EngineOptions, FinishReason, GeneratedSong, GenerationRequest
+from model.checkpoint.folder import Checkpoint, Metadata, locate
+from model.engines.interface import Engine, EngineOptions, FinishReason, GeneratedSong, GenerationRequest
 from model.errors import (
     CheckpointError,
     GenerationStopped,
@@ -13,7 +13,7 @@ from model.errors import (
     SongFailed,
     describe_violations,
 )
-from model.sampling import SamplingParams
+from model.sampling.params import SamplingParams
 from model.service import Failed, Finished, Health, LyricsService, Progress, Queued, Stream, Timings, Update
 from model.song import HEADER_FIELDS, Header
 

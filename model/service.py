@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from model.checkpoint import Checkpoint
-from model.engine import Engine, EngineOptions, GeneratedSong, GenerationRequest, Job
+from model.checkpoint.folder import Checkpoint
+from model.engines.interface import Engine, EngineOptions, GeneratedSong, GenerationRequest, Job
 from model.errors import GenerationStopped, ModelNotReady, QueueFull
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class LyricsService:
 
         def load() -> Engine:
             # Torch is imported here, on the worker thread, and nowhere on the way to here.
-            from model.serving import load_engine  # noqa: PLC0415
+            from model.engines.choice import load_engine  # noqa: PLC0415
 
             return load_engine(Checkpoint.open(source), options or EngineOptions())
 

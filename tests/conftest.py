@@ -11,7 +11,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
 from model import Checkpoint, GeneratedSong, GenerationRequest, Header, Metadata, SamplingParams
-from model.engine import SerialEngine
+from model.engines.interface import SerialEngine
 from model.song import BOS_TOKEN, EOS_TOKEN
 
 # The tiny model is fastest on one thread, whatever else the machine does; read at each load.

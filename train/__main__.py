@@ -7,10 +7,10 @@ import sys
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError, get_subcommand
 
-from model.checkpoint import CURRENT
+from model.checkpoint.folder import CURRENT
 from model.errors import LyricsError, describe_violations
 from train.config import CheckConfig, FitConfig
-from train.evaluation_config import CompareConfig, EvaluateConfig, SampleConfig
+from train.measuring.config import CompareConfig, EvaluateConfig, SampleConfig
 
 
 class Train(BaseSettings):
@@ -54,23 +54,23 @@ def _run(config: object) -> None:
     # Torch and transformers take seconds to import, which --help and a bad argument need not wait for.
     match config:
         case CheckConfig():
-            from train.check import check  # noqa: PLC0415
+            from train.commands.check import check  # noqa: PLC0415
 
             check(config)
         case FitConfig():
-            from train.fit import fit  # noqa: PLC0415
+            from train.commands.fit import fit  # noqa: PLC0415
 
             fit(config, CURRENT)
         case EvaluateConfig():
-            from train.commands import evaluate  # noqa: PLC0415
+            from train.commands.evaluate import evaluate  # noqa: PLC0415
 
             evaluate(config)
         case CompareConfig():
-            from train.commands import compare  # noqa: PLC0415
+            from train.commands.evaluate import compare  # noqa: PLC0415
 
             compare(config)
         case SampleConfig():
-            from train.sample import sample  # noqa: PLC0415
+            from train.commands.sample import sample  # noqa: PLC0415
 
             sample(config)
 

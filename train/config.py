@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import CliPositionalArg
 
-from train.where import Condition
+from train.conditions import Condition
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 Unit = Literal["auto", "song", "stanza", "line"]

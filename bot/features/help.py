@@ -9,8 +9,8 @@ from discord import app_commands
 from discord.app_commands import ContextMenu
 from discord.ext import commands
 
+from bot.look import COLOUR
 from bot.markup import plain
-from bot.render import COLOUR
 from bot.store import Store
 from model import Checkpoint, LyricsService
 

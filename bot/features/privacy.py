@@ -13,7 +13,7 @@ from discord.ext import commands
 from discord.ui import Button, DynamicItem, Item, View
 
 from bot.items import Reported
-from bot.render import COLOUR
+from bot.look import COLOUR
 from bot.store import Counts, Store
 from model import LyricsError
 

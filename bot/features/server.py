@@ -13,7 +13,7 @@ from discord import app_commands
 from discord.app_commands import AppCommandChannel
 from discord.ext import commands, tasks
 
-from bot.features.settings_embeds import server_embed, visibility
+from bot.features.settings.embeds import server_embed, visibility
 from bot.layers import Ceiled, resolve
 from bot.rules import Rules
 from bot.store import ServerSettings, Store

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model import LyricsService
-from model.checkpoint import METADATA_FILE
+from model.checkpoint.folder import METADATA_FILE
 from tests.bot.world import World, checked
 from tests.conftest import GatedEngine, make_metadata
 

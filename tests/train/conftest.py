@@ -9,7 +9,7 @@ import pytest
 from model.song import Header, Song
 from tests.conftest import VERSES
 from train.config import DataConfig
-from train.reading import Reading, read_songs
+from train.songs.reading import Reading, read_songs
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,9 +8,9 @@ of Discord.
 from bot.features.lyrics.buttons import CopyButton, SongButton, StopButton
 from bot.features.lyrics.cog import Lyrics
 from bot.features.lyrics.message import songs_message
-from bot.features.lyrics.sharing import PostButton, StyleSelect
+from bot.features.lyrics.picture.sharing import PostButton, StyleSelect
 from bot.features.lyrics.songs import Songs
-from bot.features.lyrics.writer import Writer
+from bot.features.lyrics.writing.writer import Writer
 
 ITEMS = (SongButton, StopButton, CopyButton, StyleSelect, PostButton)
 """The buttons and the menu that work under messages of any age."""

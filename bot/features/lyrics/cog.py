@@ -9,11 +9,11 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.features.lyrics.suggestions import suggest
-from bot.features.lyrics.wish import Wish, check_prompt
-from bot.features.lyrics.writer import Writer
+from bot.features.lyrics.writing.wish import Wish, check_prompt
+from bot.features.lyrics.writing.writer import Writer
 from bot.rules import Rules
 from model import Header, LyricsError, LyricsService
-from model.sampling import MAX_LENGTH, NUM_RETURN_SEQUENCES, SEED
+from model.sampling.params import MAX_LENGTH, NUM_RETURN_SEQUENCES, SEED
 
 MAX_PROMPT = 300
 MAX_HEADER_VALUE = 100

@@ -8,10 +8,10 @@ from discord.ui import View
 
 from bot.features.lyrics.buttons import SongButton
 from bot.features.lyrics.message import Message, songs_message
-from bot.features.lyrics.sharing import check_may_post, finished_request
+from bot.features.lyrics.picture.sharing import check_may_post, finished_request
 from bot.items import is_private
+from bot.look import COLOUR, heading
 from bot.markup import MAX_TITLE, cut, plain
-from bot.render import COLOUR, heading
 from bot.rules import Rules, check_channel
 from bot.store import Store, StoredRequest
 

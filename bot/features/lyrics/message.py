@@ -11,9 +11,9 @@ from discord.ui import View
 
 from bot.features.lyrics.buttons import Action, SongButton, StopButton
 from bot.features.lyrics.text import song_parts, whole_words
-from bot.features.lyrics.wish import Wish
+from bot.features.lyrics.writing.wish import Wish
+from bot.look import COLOUR
 from bot.markup import MAX_TITLE, cut, plain
-from bot.render import COLOUR
 from bot.store import StoredRequest
 from model import Header, Progress, Queued, SamplingParams
 

@@ -9,9 +9,9 @@ from discord.ui import View
 from bot.features.lyrics.buttons import Action, CopyButton
 from bot.features.lyrics.keeping import Keeping
 from bot.features.lyrics.message import songs_message
-from bot.features.lyrics.sharing import Sharing, SongsGone, finished_request
-from bot.features.lyrics.wish import Wish
-from bot.features.lyrics.writer import Writer
+from bot.features.lyrics.picture.sharing import Sharing, SongsGone, finished_request
+from bot.features.lyrics.writing.wish import Wish
+from bot.features.lyrics.writing.writer import Writer
 from bot.items import is_private
 from bot.rules import Rules
 from bot.store import Store, StoredRequest

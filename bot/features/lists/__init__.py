@@ -1,0 +1,1 @@
+"""The lists of what a member wrote: history and favourites."""

@@ -1,0 +1,1 @@
+"""A song as a picture, and who may see it."""

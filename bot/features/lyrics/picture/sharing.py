@@ -1,0 +1,185 @@
+"""Share as picture: a menu of styles with the card above it, and the card in the channel."""
+
+import asyncio
+import io
+import re
+from typing import Any, Self, get_args
+
+import discord
+from discord.ui import ActionRow, Button, Container, DynamicItem, Item, LayoutView, MediaGallery, Select, TextDisplay
+
+from bot.features.lyrics.picture.card import Card, Style, draw_card
+from bot.items import Reported
+from bot.look import COLOUR
+from bot.markup import cut
+from bot.rules import Rules, check_channel
+from bot.store import Store, StoredRequest
+from model import LyricsError
+
+STYLES: tuple[Style, ...] = get_args(Style)
+
+_LOOKS: dict[Style, str] = {
+    "night": "Light words on a violet night",
+    "paper": "A page of a book",
+    "typewriter": "Straight from the machine",
+}
+
+_FILE = "lyrics.png"
+_MAX_ALT_TEXT = 1024
+"""Discord's limit for the description of a picture, in characters."""
+
+
+class SongsGone(LyricsError):  # noqa: N818 - named for what happened, as the model's errors are
+    """The songs under a button were deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("These songs are no longer kept: ask for new ones with `/lyrics`.")
+
+
+async def finished_request(store: Store, request_id: int) -> StoredRequest:
+    """Return a request that has songs.
+
+    Raises:
+        SongsGone: Where there is none.
+    """
+    request = await store.request(request_id)
+    if request is None or not request.songs:
+        raise SongsGone
+    return request
+
+
+def check_may_post(interaction: discord.Interaction[Any]) -> None:
+    """Let a member post in a channel, through the bot, only what they could say there themselves.
+
+    Raises:
+        LyricsError: Where they may not.
+    """
+    allowed = interaction.permissions
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    if interaction.guild_id is not None and not (
+        allowed.send_messages_in_threads if in_thread else allowed.send_messages
+    ):
+        raise LyricsError("You may not send messages in this channel, so your song was not posted.")
+
+
+class CardMenu(LayoutView):
+    """A card and what can be done with it, for its owner's eyes.
+
+    It is of Components V2, as the picture then stands between the words that say what to do and the menu that changes
+    it, in one frame and at its full width.
+    """
+
+    def __init__(self, request: StoredRequest, number: int, style: Style) -> None:
+        super().__init__(timeout=None)
+        picture: MediaGallery[Self] = MediaGallery(
+            discord.MediaGalleryItem(f"attachment://{_FILE}", description=_alt_text(request, number))
+        )
+        self.add_item(
+            Container(
+                TextDisplay("### Share as picture\nOnly you see this until you post it."),
+                picture,
+                ActionRow(StyleSelect(request.id, number, style)),
+                ActionRow(PostButton(request.id, number, style)),
+                accent_colour=COLOUR,
+            )
+        )
+
+
+class StyleSelect(Reported, DynamicItem[Select[LayoutView]], template=r"card:(?P<request>\d+):(?P<number>\d+)"):
+    """Draws the card in another style."""
+
+    def __init__(self, request_id: int, number: int, chosen: Style | None = None) -> None:
+        select: Select[LayoutView] = Select(custom_id=f"card:{request_id}:{number}", placeholder="Style")
+        for style in STYLES:
+            select.add_option(label=style.capitalize(), value=style, description=_LOOKS[style], default=style == chosen)
+        super().__init__(select)
+        self.request_id = request_id
+        self.number = number
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the menu of a message that was sent before; what was chosen comes with the interaction."""
+        return cls(int(match["request"]), int(match["number"]))
+
+    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+        """Show the card in the chosen style."""
+        style = next(style for style in STYLES if style == self.item.values[0])
+        sharing: Sharing = interaction.client.songs.sharing
+        await sharing.restyle(interaction, self.request_id, self.number, style)
+
+
+class PostButton(
+    Reported,
+    DynamicItem[Button[LayoutView]],
+    template=r"post:(?P<request>\d+):(?P<number>\d+):(?P<style>[a-z]+)",
+):
+    """Posts the card in the channel."""
+
+    def __init__(self, request_id: int, number: int, style: Style) -> None:
+        custom_id = f"post:{request_id}:{number}:{style}"
+        super().__init__(Button(label="Post it here", style=discord.ButtonStyle.primary, custom_id=custom_id))
+        self.request_id = request_id
+        self.number = number
+        self.style = style
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the button of a message that was sent before, perhaps by an earlier process."""
+        style = next((style for style in STYLES if style == match["style"]), STYLES[0])
+        return cls(int(match["request"]), int(match["number"]), style)
+
+    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+        """Post the card."""
+        sharing: Sharing = interaction.client.songs.sharing
+        await sharing.post(interaction, self.request_id, self.number, self.style)
+
+
+class Sharing:
+    """Answers *Share as picture* and what follows; only a song's owner ever sees its menu."""
+
+    def __init__(self, store: Store, rules: Rules) -> None:
+        self.store = store
+        self.rules = rules
+
+    async def choose(self, interaction: discord.Interaction[Any], request: StoredRequest, number: int) -> None:
+        """Show the card of a song and the menu of styles."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        await _show_menu(interaction, request, number, STYLES[0])
+
+    async def restyle(self, interaction: discord.Interaction[Any], request_id: int, number: int, style: Style) -> None:
+        """Show the card in another style, in place."""
+        request = await finished_request(self.store, request_id)
+        await interaction.response.defer()
+        await _show_menu(interaction, request, number, style)
+
+    async def post(self, interaction: discord.Interaction[Any], request_id: int, number: int, style: Style) -> None:
+        """Post the card in the channel, as an answer to the click, for which the bot needs no permission."""
+        check_may_post(interaction)
+        check_channel(await self.rules.server(interaction), interaction)
+        request = await finished_request(self.store, request_id)
+        await interaction.response.defer(thinking=True)
+        picture = await _picture(interaction, request, number, style)
+        await interaction.edit_original_response(attachments=[picture])
+
+
+async def _show_menu(interaction: discord.Interaction[Any], request: StoredRequest, number: int, style: Style) -> None:
+    picture = await _picture(interaction, request, number, style)
+    await interaction.edit_original_response(attachments=[picture], view=CardMenu(request, number, style))
+
+
+async def _picture(
+    interaction: discord.Interaction[Any], request: StoredRequest, number: int, style: Style
+) -> discord.File:
+    signature = f"{interaction.user.display_name} with {interaction.client.user.display_name}"
+    card = Card(request.header.title, request.songs[number].lyric, signature)
+    # Off the event loop, which others wait for.
+    drawn = await asyncio.to_thread(draw_card, card, style)
+    return discord.File(io.BytesIO(drawn), _FILE, description=_alt_text(request, number))
+
+
+def _alt_text(request: StoredRequest, number: int) -> str:
+    return cut(request.songs[number].lyric, _MAX_ALT_TEXT)

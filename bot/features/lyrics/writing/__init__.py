@@ -1,0 +1,1 @@
+"""From a wish to the message that fills with it."""

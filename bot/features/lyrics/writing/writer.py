@@ -1,0 +1,163 @@
+"""Has songs written, shows them as they come, and keeps each request from its beginning to its end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot.features.lyrics.message import left_out_notice, songs_message, writing_message
+from bot.features.lyrics.writing.live import Live
+from bot.features.lyrics.writing.reply import Reply
+from bot.features.lyrics.writing.wish import Wish
+from bot.markup import sendable
+from bot.store import Store, StoredRequest
+from bot.tree import describe
+from model import (
+    Failed,
+    Finished,
+    GenerationStopped,
+    LyricsError,
+    LyricsService,
+    Progress,
+    PromptTooLong,
+    Queued,
+    Stream,
+    Update,
+)
+
+NEAR = 10
+"""Places at the head of the queue at which each step is shown; further back, where hundreds may wait, each tenth."""
+
+REFUSALS = (discord.HTTPException, aiohttp.ClientError, OSError)
+"""What an edit of a message may raise through no fault of ours."""
+
+
+class TooManyRequests(LyricsError):  # noqa: N818 - named for what happened, as the model's errors are
+    """A member asks for more while as many requests of theirs run and wait as may."""
+
+
+class SongFull(LyricsError):  # noqa: N818
+    """A song fills the model's context."""
+
+
+class Writer:
+    """Writes members' wishes into replies.
+
+    Args:
+        store: Where requests are kept.
+        service: What writes.
+        max_per_member: How many requests of one member may run and wait.
+    """
+
+    def __init__(self, store: Store, service: LyricsService, *, max_per_member: int) -> None:
+        self.store = store
+        self.service = service
+        self._max_per_member = max_per_member
+        self._under_way: Counter[int] = Counter()
+        self._streams: dict[int, Stream] = {}
+
+    @asynccontextmanager
+    async def reply(self, interaction: discord.Interaction[Any], *, private: bool) -> AsyncIterator[Reply]:
+        """Acknowledge an interaction; what goes wrong after Discord's 15 minutes is said in the channel.
+
+        Raises:
+            TooManyRequests: Where the member has as many requests as may be under way.
+        """
+        with self._place_of(interaction.user.id):
+            reply = await Reply.begin(interaction, private=private)
+            try:
+                yield reply
+            except Exception as error:
+                if not reply.expired:
+                    raise
+                await reply.send_late(f"your song was not written: {describe(error)}")
+
+    async def write(self, reply: Reply, wish: Wish) -> None:
+        """Have a wish's songs written into the reply, and keep the request from now to its end, whatever that is.
+
+        Raises:
+            LyricsError: Where the request was refused, failed, or was stopped before anything was written.
+        """
+        interaction = reply.interaction
+        request_id = await self.store.add_request(
+            wish.request,
+            user_id=interaction.user.id,
+            guild_id=interaction.guild_id,
+            channel_id=interaction.channel_id,
+            checkpoint=self.service.checkpoint.name,
+            created_at=interaction.created_at,
+            opening=wish.opening,
+        )
+        try:
+            finished = await self._follow(request_id, wish, reply)
+            stored = await self.store.finish_request(request_id, finished)
+        except (Exception, asyncio.CancelledError) as error:
+            stopped = isinstance(error, GenerationStopped | asyncio.CancelledError)
+            await self.store.end_request(request_id, stopped=stopped, error=str(error) or type(error).__name__)
+            raise
+        await reply.end(songs_message(stored, 0, private=reply.private), _notice(wish, stored))
+
+    def stop(self, request_id: int) -> bool:
+        """End a request's songs as they stand; return whether it was under way."""
+        stream = self._streams.get(request_id)
+        if stream is not None:
+            stream.finish()
+        return stream is not None
+
+    async def _follow(self, request_id: int, wish: Wish, reply: Reply) -> Finished:
+        """Show what happens to a request until it has ended."""
+
+        async def show(update: Queued | Progress) -> None:
+            await reply.show(writing_message(request_id, wish, update))
+
+        async with aclosing(self.service.stream(wish.for_model)) as stream, Live(show, refusals=REFUSALS) as live:
+            self._streams[request_id] = stream
+            try:
+                async for update in _news(stream):
+                    match update:
+                        case Queued() | Progress():
+                            live.show(update)
+                        case Finished(songs):
+                            clean = tuple(replace(song, lyric=sendable(song.lyric)) for song in songs)
+                            return replace(update, songs=clean)
+                        case Failed(PromptTooLong()) if wish.opening is not None:
+                            raise SongFull("This song fills what the model can take in, so it cannot go on.")
+                        case Failed(error):
+                            raise error
+            finally:
+                del self._streams[request_id]
+        raise AssertionError("a stream ends with Finished or Failed")
+
+    @contextmanager
+    def _place_of(self, user_id: int) -> Iterator[None]:
+        if self._under_way[user_id] >= self._max_per_member:
+            raise TooManyRequests(
+                f"You have {self._max_per_member} requests under way already: wait until one has ended, or stop it."
+            )
+        self._under_way[user_id] += 1
+        try:
+            yield
+        finally:
+            self._under_way[user_id] -= 1
+            if not self._under_way[user_id]:
+                del self._under_way[user_id]
+
+
+async def _news(updates: AsyncIterator[Update]) -> AsyncIterator[Update]:
+    """Yield what is worth an edit: of the steps far back in the queue the first, and then each tenth."""
+    first = True
+    async for update in updates:
+        if first or not isinstance(update, Queued) or update.position <= NEAR or update.position % NEAR == 0:
+            yield update
+        first = False
+
+
+def _notice(wish: Wish, stored: StoredRequest) -> str | None:
+    if wish.opening is not None and stored.songs[0].lyric == wish.opening.strip():
+        return "-# The model had nothing to add."
+    return left_out_notice(wish.left_out)

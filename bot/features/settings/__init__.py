@@ -1,0 +1,1 @@
+"""What every member sets for themselves."""

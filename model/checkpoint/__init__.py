@@ -1,0 +1,1 @@
+"""The checkpoint folder: what is in it, its weights and its tokenizer."""

@@ -1,0 +1,179 @@
+"""The checkpoint folder: what is in it, which one is served, and how a new one appears.
+
+A checkpoint is a folder that transformers loads as it is (``config.json``, safetensors weights, tokenizer
+files, ``generation_config.json``) with ``lyrics.json`` beside them. Nothing here needs torch.
+"""
+
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from safetensors import SafetensorError, safe_open
+
+from model.errors import CheckpointError, describe_violations
+
+METADATA_FILE = "lyrics.json"
+CURRENT = Path("checkpoints/current")
+STARTER = Path(__file__).parents[1] / "starter"
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_FILES = ["*.json", "*.safetensors", "merges.txt"]
+_WHERE = "(MODEL for the bot, --base for training)"
+_TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+
+
+class Metadata(BaseModel):
+    """What ``lyrics.json`` says of a checkpoint; checkpoints from elsewhere have none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Literal[1] = 1
+    base: str = Field(description="What the weights started from: a hub id, a checkpoint's name or 'scratch'")
+    data_fingerprint: str = Field(description="SHA-256 of the training text")
+    training: dict[str, JsonValue] = Field(description="Every training setting, as it was used")
+    evaluation: dict[str, float] = Field(description="Measurements on held-out songs")
+    header_fields: tuple[str, ...] = Field(description="The header fields that the training songs had")
+    header_values: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="The most common values of each header field but the title"
+    )
+    opening_tag: str | None = Field(None, description="The section tag that most training songs open with, if any")
+    created: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint folder whose files are all there."""
+
+    name: str
+    path: Path
+    metadata: Metadata | None
+
+    @property
+    def header_fields(self) -> tuple[str, ...]:
+        """The header fields that the model understands; none of a checkpoint that does not say."""
+        return self.metadata.header_fields if self.metadata else ()
+
+    def header_values(self, name: str) -> tuple[str, ...]:
+        """Return common values of a header field, the most common first; none where the checkpoint does not say."""
+        return self.metadata.header_values.get(name, ()) if self.metadata else ()
+
+    @property
+    def opening_tag(self) -> str | None:
+        """The section tag that a lyric opens with, for this model; none of a checkpoint that does not say."""
+        return self.metadata.opening_tag if self.metadata else None
+
+    @classmethod
+    def open(cls, source: str | Path) -> Self:
+        """Check the folder, or download the hub id, named by ``source``; blocks on disk and network.
+
+        Raises:
+            CheckpointError: Where a file is missing or damaged, or the hub cannot be reached.
+        """
+        path, name = Path(source).expanduser(), str(source)
+        if path.is_dir():
+            path = path.resolve()
+            name = path.name
+        # A link whose folder is gone, and any path that the code itself names, is never sought on the hub.
+        elif isinstance(source, Path) or os.path.lexists(path) or not _HUB_ID.fullmatch(name):
+            raise CheckpointError(f"There is no checkpoint folder at {name!r}: name a folder or a hub id {_WHERE}.")
+        else:
+            path = _download(name)
+        _check_files(path)
+        return cls(name, path, _read_metadata(path))
+
+
+def locate(model: str | None, current: Path = CURRENT) -> str | Path:
+    """Return what is to be served: ``model`` if it is set, else ``checkpoints/current``, else the starter."""
+    if model:
+        return model
+    return current if os.path.lexists(current) else STARTER
+
+
+def point_current(path: Path, current: Path = CURRENT) -> None:
+    """Make ``current`` a link to the checkpoint at ``path``, in one step.
+
+    Raises:
+        CheckpointError: Where something that is no link stands there, or the system allows no links.
+    """
+    if os.path.lexists(current) and not current.is_symlink():
+        raise CheckpointError(f"{current} is not a link: move it away, then point it at {path} again.")
+    current.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=current.parent, prefix=".current-") as scratch:
+        link = Path(scratch, current.name)
+        try:
+            link.symlink_to(os.path.relpath(path, current.parent), target_is_directory=True)
+        except OSError as error:
+            raise CheckpointError(
+                f"{current} could not be linked to {path} ({error}): set MODEL={path} instead."
+            ) from error
+        link.replace(current)
+
+
+def _download(name: str) -> Path:
+    """Return the local folder of the hub repository ``name``, safetensors and text files only."""
+    # huggingface_hub takes a quarter of a second to import, which a local checkpoint need not wait for.
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(
+            f"{name!r} is no folder here, and the model hub did not give it ({type(error).__name__}): "
+            f"check the name and the network, or name a checkpoint folder {_WHERE}."
+        ) from error
+
+
+def _check_files(path: Path) -> None:
+    """Raise ``CheckpointError`` unless every file that the checkpoint needs is there and whole."""
+    if not (path / "config.json").is_file():
+        raise CheckpointError(f"The checkpoint {path} has no config.json: copy the whole folder again.")
+    if not any(all((path / name).is_file() for name in names) for names in _TOKENIZER_FILES):
+        raise CheckpointError(
+            f"The checkpoint {path} has no tokenizer (tokenizer.json, or vocab.json with merges.txt): "
+            "copy the whole folder again."
+        )
+    for weights in weight_files(path):
+        try:
+            # Opening reads the header alone and holds it against the file's length.
+            with safe_open(weights, framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f"The weights {weights} are missing or cut short ({error}): copy the file again."
+            ) from error
+
+
+def weight_files(path: Path) -> list[Path]:
+    """Return the safetensors files of a checkpoint: its shards where it has an index, else the one file."""
+    index = path / "model.safetensors.index.json"
+    if not index.is_file():
+        weights = path / "model.safetensors"
+        if not weights.is_file():
+            raise CheckpointError(
+                f"The checkpoint {path} has no model.safetensors: copy the file again, or save the model with "
+                "safetensors (pickled weights are never loaded)."
+            )
+        return [weights]
+    try:
+        shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{index} is damaged ({error}): copy the file again.") from error
+    return [path / shard for shard in sorted(set(shards))]
+
+
+def _read_metadata(path: Path) -> Metadata | None:
+    file = path / METADATA_FILE
+    if not file.is_file():
+        return None
+    try:
+        return Metadata.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise CheckpointError(
+            f"{file} is damaged or of a newer version: copy it again or update the bot.\n{describe_violations(error)}"
+        ) from error

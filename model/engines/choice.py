@@ -1,0 +1,123 @@
+"""From a checkpoint to an engine: which one serves it, on what, and in how much memory."""
+
+import logging
+from typing import Any
+
+import torch
+
+from model.checkpoint.folder import Checkpoint
+from model.checkpoint.tokenizer import SongTokenizer
+from model.checkpoint.weights import Gpt2Config, Weights
+from model.engines.batching import BatchingEngine
+from model.engines.interface import Engine, EngineOptions
+from model.errors import SettingsError
+from model.network.base import Network
+from model.network.cache import slot_bytes
+from model.network.cpu import CpuNetwork
+from model.network.cpu_linear import PACKED_LINEARS, Precision, fastest_precision
+from model.network.gpu import GpuNetwork
+from model.network.machine import free_memory, use_threads
+from model.sampling.params import SamplingParams
+from model.sampling.sampler import RowParams, penalize, sample
+
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BATCH = {"cpu": 32, "cuda": 64}
+"""Songs side by side, unless the host says otherwise or the memory holds fewer."""
+
+_GB = 10**9
+
+
+def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
+    """Return the fastest engine that can serve a checkpoint, on the GPU where there is one.
+
+    Raises:
+        CheckpointError: Where the checkpoint does not load.
+        SettingsError: Where the options do not fit the machine.
+    """
+    use_threads()
+    config = Gpt2Config.read(checkpoint)
+    reason = config.why_not()
+    if reason is not None:
+        log.warning("%s is served by transformers' generate, one request at a time: %s", checkpoint.name, reason)
+        return _load_reference(checkpoint)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = choose_precision(options, device)
+    dtype = torch.float32 if device.type == "cpu" else _DTYPES[precision]
+    tokenizer = SongTokenizer.load(checkpoint)
+    with Weights.open(checkpoint, config, device, dtype) as weights:
+        is_cpu = device.type == "cpu"
+        network = CpuNetwork(weights, PACKED_LINEARS[precision]) if is_cpu else GpuNetwork(weights)
+    if is_cpu:
+        _compile_kernels(network)
+    slots = count_slots(config, options, device, dtype)
+    log.info("Up to %d songs side by side on the %s, with %s weights", slots, device.type, precision)
+    return BatchingEngine(checkpoint, network, tokenizer, slots)
+
+
+def choose_precision(options: EngineOptions, device: torch.device) -> Precision:
+    """Return the precision of the weights.
+
+    Raises:
+        SettingsError: Where the device cannot compute with what the host wants.
+    """
+    fastest = fastest_precision(device)
+    if options.precision == "auto":
+        return fastest
+    able: dict[str, tuple[Precision, ...]] = {
+        "int8": ("int8", "float16", "float32"),
+        "float32": ("float32",),
+        "bfloat16": ("bfloat16", "float16", "float32"),
+        "float16": ("float16", "float32"),
+    }
+    if options.precision not in able[fastest]:
+        raise SettingsError(
+            f"PRECISION is {options.precision}, but this machine's {device.type} knows {', '.join(able[fastest])}: "
+            "set it to auto."
+        )
+    return options.precision
+
+
+def count_slots(config: Gpt2Config, options: EngineOptions, device: torch.device, dtype: torch.dtype) -> int:
+    """Return how many songs fit the free memory of a device.
+
+    Raises:
+        SettingsError: Where that is less than the host wants, or not even one.
+    """
+    each = slot_bytes(config, dtype)
+    free = free_memory(device)
+    budget = free / 2 if options.kv_cache_gb is None else options.kv_cache_gb * _GB
+    if budget > free:
+        raise SettingsError(
+            f"KV_CACHE_GB is {options.kv_cache_gb:g}, but only {free / _GB:.1f} GB of memory are free: lower it."
+        )
+    fitting = int(budget // each)
+    wanted = options.max_batch or min(DEFAULT_BATCH[device.type], max(1, fitting))
+    if wanted > fitting:
+        raise SettingsError(
+            f"{wanted} songs side by side may take {wanted * each / _GB:.2f} GB with this model, and there are "
+            f"{budget / _GB:.2f} GB for them: lower MAX_BATCH, raise KV_CACHE_GB, or free some memory."
+        )
+    return wanted
+
+
+def _compile_kernels(network: Network[Any]) -> None:
+    """Write a token, so that the first song does not wait for a compiler; later starts find what it made."""
+    with torch.inference_mode():
+        logits = network.decode([0], [0], network.make_cache(1))
+        params = RowParams.of([SamplingParams()], logits.shape[1])
+        penalize(logits, torch.zeros(1, 1, dtype=torch.int64), params.repetition_penalty)
+        sample(logits, params, torch.zeros(1, 1, dtype=torch.float64))
+
+
+def _load_reference(checkpoint: Checkpoint) -> Engine:
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415 - it takes seconds to import
+
+    from model.engines.reference import ReferenceEngine  # noqa: PLC0415
+
+    # Its hints are for those who program with it, not for the log of who hosts a bot.
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    return ReferenceEngine.load(checkpoint)

@@ -1,0 +1,172 @@
+"""What the service asks of an engine, and what an engine gives back."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from model.checkpoint.folder import Checkpoint
+from model.sampling.params import SamplingParams
+from model.song import Header
+
+if TYPE_CHECKING:
+    import torch
+
+FinishReason = Literal["stop", "length", "cancelled"]
+"""Why a song ended: the model closed it, it reached its length, or it was asked for as it stood."""
+
+
+TokenFilter = Callable[[str], "torch.Tensor | None"]
+"""Steers one song: is given what was written after the prompt, whole characters only, before every token; says which
+tokens may come next, a bool of shape (vocabulary,), or none for all."""
+
+MakeFilter = Callable[[int, Sequence[str]], TokenFilter]
+"""Makes the filter of a request's song by its number, from 0, and the text of every token, by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A wish for songs: the opening words of the lyric, its header, and how to sample what follows.
+
+    The prompt has no space at its ends: GPT-2's tokens carry the space before a word, not after it.
+    """
+
+    prompt: str
+    header: Header
+    sampling: SamplingParams
+    make_filter: MakeFilter | None = field(default=None, repr=False, compare=False)
+    """Steers the songs; songs without a filter do not pay for it. The reference engine knows none."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedSong:
+    """A finished song: its lyric, opening tag and prompt included, with neither special token nor half line."""
+
+    lyric: str
+    finish_reason: FinishReason
+    num_tokens: int
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A request on its way through an engine, which writes the outcome into it."""
+
+    request: GenerationRequest
+    deadline: float = float("inf")
+    """The ``time.perf_counter`` at which its songs end as they stand."""
+    stopping: bool = False
+    """Set by whoever wants its songs to end as they stand, on any thread; seen between two tokens."""
+    lyrics: tuple[str, ...] = ()
+    """The lyric of each song so far."""
+    songs: tuple[GeneratedSong, ...] | None = None
+    """The songs once all have ended, in order; those that failed are left out while there are others."""
+    error: Exception | None = None
+    """Why there is no song, once that is so."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the engine is done with it."""
+        return self.songs is not None or self.error is not None
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether its songs are to end as they stand."""
+        return self.stopping or time.perf_counter() >= self.deadline
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the host decides of an engine."""
+
+    max_batch: int | None = None
+    """Songs that are written side by side; none is ``DEFAULT_BATCH``, or as many as the memory holds."""
+    kv_cache_gb: float | None = None
+    """Memory for the keys and values of these songs, in GB of 10^9 bytes; none is half of what is free."""
+    precision: Literal["auto", "int8", "bfloat16", "float16", "float32"] = "auto"
+    """Of the weights; auto is the fastest that the machine has."""
+
+
+class Engine(Protocol):
+    """Writes the songs of one or many jobs, a token at a time. Made, called and dropped on one thread only."""
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint that is served."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a job that is added now is started at the next step."""
+
+    def add(self, job: Job) -> None:
+        """Take a job whose request has a seed.
+
+        Raises:
+            PromptTooLong: Where the prompt fills the model's context.
+        """
+
+    def step(self, on_update: Callable[[Job], None]) -> None:
+        """Write at least one token for the songs that run.
+
+        Args:
+            on_update: Called for every job that has something new: lyrics, songs or an error.
+        """
+
+    def reset(self) -> None:
+        """Drop every job."""
+
+
+class SerialEngine(ABC):
+    """An engine that writes the songs of one job at a time, all of them in one step."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._job: Job | None = None
+
+    @abstractmethod
+    def generate(
+        self,
+        request: GenerationRequest,
+        on_progress: Callable[[tuple[str, ...]], None],
+        should_stop: Callable[[], bool],
+    ) -> tuple[GeneratedSong, ...]:
+        """Write ``num_return_sequences`` songs for the request.
+
+        Args:
+            request: The wish, with a seed.
+            on_progress: Called after every token with the lyric of each song so far.
+            should_stop: Asked between two tokens; when true, the songs that have not ended end as they stand.
+
+        Raises:
+            PromptTooLong: Where the prompt fills the model's context.
+        """
+
+    @property
+    def has_room(self) -> bool:
+        """Whether no job runs."""
+        return self._job is None
+
+    def add(self, job: Job) -> None:
+        """Take a job."""
+        assert self.has_room, "one job at a time"
+        self._job = job
+
+    def step(self, on_update: Callable[[Job], None]) -> None:
+        """Write the songs of the job; ``on_update`` is called after every token."""
+        job = self._job
+        assert job is not None, "there is a job"
+
+        def on_progress(lyrics: tuple[str, ...]) -> None:
+            job.lyrics = lyrics
+            on_update(job)
+
+        try:
+            job.songs = self.generate(job.request, on_progress, lambda: job.must_stop)
+        except Exception as error:  # noqa: BLE001 - whoever asked is told, and the next one goes on
+            job.error = error
+        self._job = None
+        on_update(job)
+
+    def reset(self) -> None:
+        """Drop the job."""
+        self._job = None

@@ -1,0 +1,1 @@
+"""How the next token of every song is chosen, by parameters of its own."""

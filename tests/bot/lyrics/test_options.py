@@ -1,0 +1,115 @@
+"""The options of ``/lyrics``: what is suggested, what holds for one time, and songs from any message."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.features.lyrics.suggestions import MAX_CHOICES, suggest
+from model import Checkpoint, LyricsService, Metadata
+from model.checkpoint.folder import METADATA_FILE, STARTER
+from tests.bot.world import World, checked, footer, lyric, private_sentence, response
+from tests.conftest import GatedEngine, make_metadata, save_tiny_checkpoint
+
+THEMES = tuple(f"theme number {number}" for number in range(60))
+
+
+@pytest.fixture
+async def suggesting_world(tmp_path: Path) -> AsyncIterator[World]:
+    """The bot over a checkpoint that knows moods and themes, and says which were common."""
+    folder = save_tiny_checkpoint(tmp_path / "checkpoint")
+    values = {"mood": ("bitter", "sweet", "bittersweet", "x" * 101, ""), "theme": THEMES}
+    metadata = make_metadata(header_fields=("mood", "theme"), header_values=values)
+    (folder / METADATA_FILE).write_text(metadata.model_dump_json(), encoding="utf-8")
+    async with checked(tmp_path, LyricsService.from_checkpoint(folder, max_queue=5)) as opened:
+        yield opened
+
+
+async def suggested(world: World, option: str, typed: str) -> list[Any]:
+    """Return the names that are suggested for an option."""
+    return [choice["name"] for choice in await world.mira.autocomplete(world.channel, "lyrics", option, typed)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("", ["bitter", "sweet", "bittersweet"]),
+        ("BITTER", ["bitter", "bittersweet"]),
+        ("sweet", ["sweet", "bittersweet"]),
+        (" swe", ["sweet", "bittersweet"]),
+        ("sour", []),
+    ],
+)
+async def test_values_that_the_checkpoint_knows_are_suggested(
+    suggesting_world: World, typed: str, shown: list[str]
+) -> None:
+    assert await suggested(suggesting_world, "mood", typed) == shown
+
+
+async def test_discord_takes_25_suggestions_at_most(suggesting_world: World) -> None:
+    assert await suggested(suggesting_world, "theme", "") == list(THEMES[:MAX_CHOICES])
+    assert await suggested(suggesting_world, "theme", "number 5") == [
+        theme for theme in THEMES if theme.startswith("theme number 5")
+    ]
+
+
+@pytest.mark.parametrize("typed", ["", "folk", "x" * 200])
+async def test_a_field_that_the_checkpoint_does_not_know_says_so(suggesting_world: World, typed: str) -> None:
+    assert await suggested(suggesting_world, "genre", typed) == [
+        "This model was not trained with a genre: it will be left out"
+    ]
+
+
+def test_the_starter_suggests_what_its_songs_have() -> None:
+    starter = Checkpoint.open(STARTER)
+    assert ("folk", "folk") in suggest(starter, "genre", "f")
+    assert len(suggest(starter, "theme", "")) == MAX_CHOICES
+
+
+def test_a_checkpoint_that_does_not_say_suggests_nothing(tiny_checkpoint: Path) -> None:
+    metadata = make_metadata(header_fields=("mood",))
+    assert metadata.header_values == {}
+    assert suggest(Checkpoint("x", tiny_checkpoint, metadata), "mood", "") == []
+    assert Metadata.model_validate_json(metadata.model_dump_json()) == metadata
+
+
+async def test_options_hold_for_one_time(world: World) -> None:
+    song = await world.lyrics(songs=2, length=9, seed=7)
+    assert footer(song) == (
+        "1/2 · temperature 0.7 · top-k 50 · top-p 0.95 · repetition penalty 1.2 · 9 tokens · seed 7"
+    )
+    assert footer(await world.lyrics()).startswith("1/3")
+
+
+async def test_a_private_song_is_for_the_members_eyes_only(world: World) -> None:
+    song = await world.lyrics(private=True)
+    assert song.ephemeral
+    assert world.public() == []
+    await world.mira.click(response(song), label="▶")
+    assert footer(song).startswith("2/3")
+
+
+async def test_any_message_can_be_continued_as_lyrics(gated_world: World, gated_engine: GatedEngine) -> None:
+    gated_engine.gate.set()
+    message = await gated_world.ada.send(
+        gated_world.channel, f" two lanterns\n\non the *water* {gated_world.ada.mention} "
+    )
+    song = await gated_world.mira.context_menu(gated_world.channel, "Continue as lyrics", message)
+    assert gated_engine.prompts == ["two lanterns\n\non the *water* @ada"]
+    assert lyric(song) == "**two lanterns**\n\n**on the \\*water\\* @ada**\nsong 0"
+    assert not song.ephemeral
+
+
+async def test_a_message_of_2000_characters_can_be_continued(gated_world: World, gated_engine: GatedEngine) -> None:
+    gated_engine.gate.set()
+    message = await gated_world.ada.send(gated_world.channel, "lantern " * 249)
+    song = await gated_world.mira.context_menu(gated_world.channel, "Continue as lyrics", message)
+    assert lyric(song).count("lantern") == 249
+
+
+async def test_a_message_without_text_is_refused(world: World) -> None:
+    song = await world.lyrics()
+    refused = await world.ada.context_menu(world.channel, "Continue as lyrics", response(song))
+    assert private_sentence(refused) == "That message has no text to go on from."
+    assert len(world.errors()) == 1

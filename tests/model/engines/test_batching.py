@@ -1,0 +1,112 @@
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from model import Checkpoint, GeneratedSong, GenerationRequest
+from model.checkpoint.pretrained import load_pretrained
+from model.checkpoint.tokenizer import SongTokenizer
+from model.checkpoint.weights import Gpt2Config, Weights
+from model.engines.batching import BatchingEngine
+from model.engines.interface import Job
+from model.engines.sequence import Draft
+from model.network.cpu import CpuNetwork
+from model.network.cpu_linear import PACKED_LINEARS, Precision
+from tests.conftest import make_request
+
+
+def load(folder: Path, slots: int = 8, precision: Precision = "float32") -> BatchingEngine:
+    checkpoint = Checkpoint.open(folder)
+    config = Gpt2Config.read(checkpoint)
+    with Weights.open(checkpoint, config) as weights:
+        network = CpuNetwork(weights, PACKED_LINEARS[precision])
+    return BatchingEngine(checkpoint, network, SongTokenizer.load(checkpoint), slots)
+
+
+@pytest.fixture
+def engine(tiny_checkpoint: Path) -> BatchingEngine:
+    return load(tiny_checkpoint)
+
+
+def run(engine: BatchingEngine, *jobs: Job, arriving: Sequence[int] = ()) -> dict[Job, Draft]:
+    """Step until all jobs have ended; a job joins when there is room, not before the step that ``arriving`` says.
+
+    Returns:
+        The last song that was seen of each job.
+    """
+    seen: dict[Job, Draft] = {}
+    left = list(zip(jobs, itertools.chain(arriving, itertools.repeat(0)), strict=False))
+    for number in range(5000):
+        while left and left[0][1] <= number and engine.has_room:
+            engine.add(left.pop(0)[0])
+        if not left and all(job.ended for job in jobs):
+            return seen
+        engine.step(lambda _: None)
+        seen |= {draft.task.job: draft for draft in engine._drafts}
+    raise AssertionError("the jobs do not end")
+
+
+def write(engine: BatchingEngine, request: GenerationRequest) -> tuple[GeneratedSong, ...]:
+    job = Job(request)
+    run(engine, job)
+    if job.error is not None:
+        raise job.error
+    assert job.songs is not None
+    return job.songs
+
+
+def greedy(prompt: str, *, max_length: int = 40, penalty: float = 1.2) -> GenerationRequest:
+    """Return a request that always takes the likeliest token."""
+    return make_request(prompt, max_length=max_length, repetition_penalty=penalty, num_return_sequences=1, top_k=1)
+
+
+def tokens_of(engine: BatchingEngine, jobs: Sequence[Job], arriving: Sequence[int] = ()) -> list[list[int]]:
+    """Run jobs of one song each and return what was drawn of each."""
+    drafts = run(engine, *jobs, arriving=arriving)
+    return [drafts[job].tokens for job in jobs]
+
+
+PROMPTS = ("two lanterns", "I packed my bag on Monday and left the key with you " * 2, "t", "The train was late")
+
+
+def expected_ids(folder: Path, prompt: str, *, count: int, penalty: float) -> list[int]:
+    """Return what transformers' ``generate`` writes greedily."""
+    model, tokenizer = load_pretrained(Checkpoint.open(folder))
+    ids = [tokenizer.bos_token_id, *tokenizer.encode(prompt, add_special_tokens=False)]
+    output: torch.Tensor = model.generate(  # type: ignore[operator]
+        torch.tensor([ids]), do_sample=False, max_new_tokens=count, repetition_penalty=penalty, pad_token_id=0
+    )
+    found: list[int] = output[0, len(ids) :].tolist()
+    return found
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.2])
+def test_greedy_tokens_are_those_of_generate_alone_and_in_a_batch(
+    engine: BatchingEngine, tiny_checkpoint: Path, penalty: float
+) -> None:
+    requests = [greedy(prompt.strip(), penalty=penalty) for prompt in PROMPTS]
+    expected = [expected_ids(tiny_checkpoint, request.prompt, count=40, penalty=penalty) for request in requests]
+    alone = [tokens_of(engine, [Job(request)])[0] for request in requests]
+    together = tokens_of(engine, [Job(request) for request in requests], arriving=(0, 0, 3, 11))
+    assert alone == expected
+    assert together == expected
+
+
+def test_a_seed_gives_the_same_songs_alone_and_in_a_batch(engine: BatchingEngine) -> None:
+    requests = [
+        make_request(prompt.strip(), seed=seed, max_length=60, num_return_sequences=2, temperature=temperature)
+        for seed, (prompt, temperature) in enumerate(itertools.product(PROMPTS, (0.7, 1.5)))
+    ]
+    alone = [write(engine, request) for request in requests]
+    jobs = [Job(request) for request in requests]
+    run(engine, *jobs, arriving=(0, 2, 3, 3, 20))
+    assert [job.songs for job in jobs] == alone
+
+
+def test_a_request_of_one_song_gives_the_first_of_many(engine: BatchingEngine) -> None:
+    (one,) = write(engine, make_request(num_return_sequences=1))
+    many = write(engine, make_request(num_return_sequences=8))
+    assert many[0] == one
+    assert len(set(many)) == 8

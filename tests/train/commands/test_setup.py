@@ -1,0 +1,64 @@
+"""What a run starts from: its precision, its settings, and the rows of new tokens."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from model import Checkpoint
+from model.checkpoint.pretrained import load_pretrained
+from model.errors import LyricsError
+from model.song import BOS_TOKEN, EOS_TOKEN
+from tests.conftest import save_tiny_checkpoint
+from train.commands.fit import add_special_tokens
+from train.config import FitConfig
+from train.learning.loop import choose_precision
+
+
+def embeddings(model: PreTrainedModel) -> torch.Tensor:
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, torch.Tensor)
+    return weight.detach()
+
+
+def test_new_tokens_start_at_the_mean_of_the_old(tmp_path: Path) -> None:
+    model, tokenizer = load_pretrained(Checkpoint.open(save_tiny_checkpoint(tmp_path / "base", start_token=None)))
+    with torch.no_grad():
+        embeddings(model).add_(torch.randn(model.config.n_embd))
+    old = embeddings(model).clone()
+    (new,) = add_special_tokens(model, tokenizer)
+    assert tokenizer.convert_ids_to_tokens(new) == BOS_TOKEN
+    assert tokenizer.eos_token == EOS_TOKEN
+    rows = embeddings(model)
+    torch.testing.assert_close(rows[:new], old)
+    # transformers adds noise with a billionth of the old rows' variance.
+    torch.testing.assert_close(rows[new], old.mean(0), rtol=1e-3, atol=1e-4)
+    head = model.get_output_embeddings()
+    assert head is not None
+    assert head.weight is model.get_input_embeddings().weight
+
+
+@pytest.mark.parametrize(
+    ("gpu", "bf16", "chosen"), [(False, False, "fp32"), (True, False, "fp16"), (True, True, "bf16")]
+)
+def test_precision_is_the_best_that_there_is(
+    gpu: bool,  # noqa: FBT001
+    bf16: bool,  # noqa: FBT001
+    chosen: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: bf16)
+    assert choose_precision("auto") == chosen
+    if not gpu:
+        assert choose_precision("bf16") == "bf16"
+    elif not bf16:
+        with pytest.raises(LyricsError, match="not for this GPU"):
+            choose_precision("bf16")
+
+
+def test_settings_that_do_not_go_together_are_named_together(tmp_path: Path) -> None:
+    bad = {"warmup_steps": 5, "warmup_ratio": 0.1, "lora_rank": 4, "from_scratch": True, "n_embd": 30, "n_head": 4}
+    with pytest.raises(ValueError, match=r"--n-head .*--warmup-ratio, not both; --lora-rank"):
+        FitConfig.model_validate({"data": "x", "output": tmp_path / "out"} | bad)

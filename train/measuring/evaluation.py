@@ -1,0 +1,172 @@
+"""Measures a checkpoint: how well it foresees songs held out, and how the songs read that it writes."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle, islice
+
+import torch
+
+from model.checkpoint.folder import Checkpoint
+from model.checkpoint.pretrained import load_pretrained
+from model.engines.interface import GeneratedSong, GenerationRequest
+from model.engines.reference import ReferenceEngine
+from model.errors import PromptTooLong
+from model.sampling.params import SamplingParams
+from model.song import Header, Song
+from train.measuring.likelihood import Likelihood, measure_likelihood
+from train.songs.split import Split
+from train.words.originality import Originality, measure_originality
+from train.words.wording import Wording, measure_wording, share
+
+log = logging.getLogger(__name__)
+
+MAX_TOKENS = 300
+"""Tokens that a song is given to end in."""
+
+TEMPERATURES = (0.4, 0.7, 1.0)
+"""Safe, as the bot writes unless told otherwise, and daring."""
+
+_SONGS_PER_PROMPT = 4
+_OPENING_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A song to show in a report."""
+
+    temperature: float
+    prompt: str
+    lyric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Measurements of the songs that a checkpoint wrote with fixed seeds."""
+
+    songs: int
+    clean_endings: float
+    """Share that ended within ``MAX_TOKENS``, by the end token or at that point with a whole line."""
+    end_tokens: float
+    """Share that ended by the end token."""
+    wording: Wording
+    originality: Originality
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything measured of one checkpoint; ``generated`` is none where no samples were asked for."""
+
+    name: str
+    likelihood: Likelihood
+    generated: Generated | None
+    held_out: Wording
+    """The same measurements of as many songs held out: what the model could reach."""
+
+    def numbers(self) -> dict[str, float]:
+        """Return every measurement that has a value under a name of its own, as ``lyrics.json`` keeps them."""
+        found: dict[str, float | str | None] = {
+            "loss": self.likelihood.loss,
+            "perplexity": self.likelihood.perplexity,
+            "word_perplexity": self.likelihood.word_perplexity,
+        }
+        if self.generated is not None:
+            found |= {name: getattr(self.generated, name) for name in ("songs", "clean_endings", "end_tokens")}
+            found |= asdict(self.generated.wording) | asdict(self.generated.originality)
+        return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A song with whether it ended cleanly, which only the text before it is cut at a line end can tell."""
+
+    song: GeneratedSong
+    is_clean: bool
+
+
+class Evaluator:
+    """A checkpoint in memory, on the GPU where there is one, ready to be measured and to write samples.
+
+    Raises:
+        CheckpointError: Where the checkpoint does not load.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, split: Split) -> None:
+        self._checkpoint = checkpoint
+        self._split = split
+        self._model, self._tokenizer = load_pretrained(checkpoint)
+        self._model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
+        self._engine = ReferenceEngine(checkpoint, self._model, self._tokenizer)
+
+    def evaluate(self, samples: int, seed: int = 0) -> Evaluation:
+        """Measure the checkpoint on the songs held out and on ``samples`` songs that it writes."""
+        fields = self._checkpoint.header_fields
+        likelihood = measure_likelihood(self._model, self._tokenizer, self._split.validation, fields)
+        return Evaluation(
+            name=self._checkpoint.name,
+            likelihood=likelihood,
+            generated=self._measure_generated(samples, seed) if samples else None,
+            held_out=measure_wording([song.lyric for song in islice(self._split.validation, samples or None)]),
+        )
+
+    def samples(self, seed: int = 0) -> tuple[Sample, ...]:
+        """Write a song for the same prompt at each of ``TEMPERATURES``."""
+        return tuple(self._sample(temperature, seed) for temperature in TEMPERATURES)
+
+    def _sample(self, temperature: float, seed: int) -> Sample:
+        request = self._request(
+            self._split.validation[0],
+            SamplingParams(max_length=MAX_TOKENS, num_return_sequences=1, temperature=temperature, seed=seed),
+        )
+        (ended,) = self._write(request)
+        return Sample(temperature, str(request.header) or request.prompt, ended.song.lyric)
+
+    def _measure_generated(self, samples: int, seed: int) -> Generated:
+        written = [ended for request in self._requests(samples, seed) for ended in self._write(request)]
+        lyrics = [ended.song.lyric for ended in written]
+        return Generated(
+            songs=len(written),
+            clean_endings=share(sum(ended.is_clean for ended in written), len(written)),
+            end_tokens=share(sum(ended.song.finish_reason == "stop" for ended in written), len(written)),
+            wording=measure_wording(lyrics),
+            originality=measure_originality(lyrics, self._split.train),
+        )
+
+    def _requests(self, samples: int, seed: int) -> Iterator[GenerationRequest]:
+        """Yield requests for ``samples`` songs in all, in turn for a header and for the first words of a song."""
+        batches = range(0, samples, _SONGS_PER_PROMPT)
+        for number, (done, song) in enumerate(zip(batches, cycle(self._split.validation), strict=False)):
+            songs = min(_SONGS_PER_PROMPT, samples - done)
+            sampling = SamplingParams(max_length=MAX_TOKENS, num_return_sequences=songs, seed=seed + number)
+            yield self._request(song if number % 2 == 0 else Song(Header(), song.lyric), sampling)
+
+    def _request(self, song: Song, sampling: SamplingParams) -> GenerationRequest:
+        """Return a request with the song's header, or with its first words where no header that is known is left."""
+        header = song.header.keep(frozenset(self._checkpoint.header_fields))
+        if str(header):
+            return GenerationRequest("", header, sampling)
+        return GenerationRequest(_first_words(song), header, sampling)
+
+    def _write(self, request: GenerationRequest) -> list[_Ended]:
+        texts: tuple[str, ...] = ()
+
+        def keep(progress: tuple[str, ...]) -> None:
+            nonlocal texts
+            texts = progress
+
+        try:
+            songs = self._engine.generate(request, keep, lambda: False)
+        except PromptTooLong:
+            # A header may fill the context of a very small model, which its own songs then did as well.
+            if not str(request.header):
+                raise
+            return self._write(replace(request, header=Header()))
+        return [
+            _Ended(song, song.finish_reason == "stop" or text.endswith("\n"))
+            for song, text in zip(songs, texts, strict=True)
+        ]
+
+
+def _first_words(song: Song) -> str:
+    sung = song.lyric.removeprefix(song.opening_tag or "").split()
+    return " ".join(islice(sung, _OPENING_WORDS))

@@ -1,0 +1,1 @@
+"""Whatever lyrics there are, read as songs."""

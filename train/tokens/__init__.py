@@ -1,0 +1,1 @@
+"""Songs as tokens, and tokens as batches."""

@@ -1,0 +1,1 @@
+"""What is known of words: rhymes, near duplicates, wording, copied runs."""
