@@ -9,7 +9,7 @@ from discord.ui import DynamicItem, Item, Label, Select, TextInput, View
 from bot.features.lyrics.message import Message
 from bot.features.settings.embeds import bounds, origin, settings_embed, shown
 from bot.items import Reported, ReportedModal
-from bot.layers import Setting, Settings
+from bot.layers import EffectiveSettings, Setting
 from bot.markup import cut, plain
 from bot.presets import DESCRIPTIONS, PRESETS
 from bot.rules import Rules
@@ -25,7 +25,7 @@ class NotANumber(LyricsError):  # noqa: N818 - named for what happened, as the m
     """What was typed is no value that a parameter may have."""
 
 
-def settings_message(settings: Settings) -> Message:
+def settings_message(settings: EffectiveSettings) -> Message:
     """Show a member's settings, with a menu to change them."""
     view = View(timeout=None)
     view.add_item(SettingsMenu())
