@@ -7,6 +7,7 @@ import discord
 from discord.ui import Button, DynamicItem, Item, Select, View
 
 from bot.features.lyrics import songs_message
+from bot.features.lyrics.buttons import SongPlace
 from bot.features.lyrics.message import Message
 from bot.items import Reported
 from bot.look import excerpt, heading, list_embed
@@ -100,4 +101,6 @@ class OpenMenu(Reported, DynamicItem[Select[View]], template="open-song"):
         request = await _store(interaction).request(request_id)
         if request is None or request.user_id != interaction.user.id or not request.songs:
             raise LyricsError("These songs are no longer kept.")
-        await interaction.response.send_message(**songs_message(request, number, private=True), ephemeral=True)
+        await interaction.response.send_message(
+            **songs_message(request, SongPlace(request.id, number), "owner"), ephemeral=True
+        )

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.features.lyrics.buttons import SongPlace
 from bot.features.lyrics.message import left_out_notice, songs_message, writing_message
 from bot.features.lyrics.writing.live import Live
 from bot.features.lyrics.writing.reply import Reply
@@ -100,7 +101,10 @@ class Writer:
             stopped = isinstance(error, GenerationStopped | asyncio.CancelledError)
             await self.store.end_request(request_id, stopped=stopped, error=str(error) or type(error).__name__)
             raise
-        await reply.end(songs_message(stored, 0, private=reply.private), _notice(asked, stored))
+        await reply.end(
+            songs_message(stored, SongPlace(stored.id, 0), "owner" if reply.private else "everybody"),
+            _notice(asked, stored),
+        )
 
     def stop(self, request_id: int) -> bool:
         """End a request's songs as they stand; return whether it was under way."""
