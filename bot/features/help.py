@@ -23,8 +23,8 @@ _EXAMPLE = "Paste this, or say it in words of your own:\n```/lyrics prompt:Two l
 
 _UNDER_A_SONG = (
     "◀ ▶ turn to the other songs of a request, and *Details* says how they were written. *Again*, *Continue* and "
-    "*Variations* write more, *Share as picture* and *Export* take a song elsewhere, *Favourite* keeps it at hand, *Take "
-    "down* deletes the message. These are for whoever asked for the song; everybody else may turn, and take a copy."
+    "*Variations* write more, *Share as picture* and *Export* take a song elsewhere, *Favourite* keeps it at hand, "
+    "*Take down* deletes the message. They are for whoever asked; everybody else may turn, and take a copy."
 )
 
 

@@ -1,6 +1,5 @@
 """``/lyrics``: what a member asks for, sees and turns through, and what is kept of it."""
 
-
 import pytest
 import simcord
 
