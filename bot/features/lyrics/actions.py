@@ -1,18 +1,17 @@
 """What can be done with songs once they are asked for: each button of a song is a method here."""
 
 import io
-from typing import Any
 
 import discord
 
-from bot.features.lyrics.buttons import Action, SongPlace
 from bot.features.lyrics.details import details_embed
 from bot.features.lyrics.keeping import Keeping
 from bot.features.lyrics.message import Viewer, songs_message
 from bot.features.lyrics.picture.sharing import Sharing, SongsGone, finished_request
 from bot.features.lyrics.writing.request import MemberRequest
 from bot.features.lyrics.writing.writer import Writer
-from bot.items import is_private
+from bot.handling.items import is_private
+from bot.handling.songs import Action, SongPlace
 from bot.rules import Rules
 from bot.store import Store, StoredRequest
 from model import Checkpoint, LyricsError
@@ -32,7 +31,7 @@ class SongActions:
         self.sharing = Sharing(store, rules)
         self.keeping = Keeping(store, rules)
 
-    async def press(self, interaction: discord.Interaction[Any], action: Action, place: SongPlace) -> None:
+    async def press(self, interaction: discord.Interaction, action: Action, place: SongPlace) -> None:
         """Do something with a song; who reads another member's leafs through what they could see, for themselves.
 
         Raises:
@@ -64,7 +63,7 @@ class SongActions:
             case "favourite" | "unfavourite" | "post" | "delete" | "erase":
                 await self.keeping.press(interaction, action, request, place)
 
-    async def copy(self, interaction: discord.Interaction[Any], place: SongPlace) -> None:
+    async def copy(self, interaction: discord.Interaction, place: SongPlace) -> None:
         """Keep a copy of what a member could see of a request, and show it in place."""
         copied = await self.store.copy_request(
             place.request_id,
@@ -77,7 +76,7 @@ class SongActions:
         shown = SongPlace(copied.id, 0 if place.alone else place.number)
         await interaction.response.edit_message(content=None, **songs_message(copied, shown, "owner"))
 
-    async def stop(self, interaction: discord.Interaction[Any], request_id: int) -> None:
+    async def stop(self, interaction: discord.Interaction, request_id: int) -> None:
         """End a request that is being written, for the member who asked for it.
 
         Where it has ended already and its message was left behind, say by a crash, the message is brought up to date.
@@ -100,14 +99,14 @@ class SongActions:
     def _checkpoint(self) -> Checkpoint:
         return self.writer.service.checkpoint
 
-    async def _write(self, interaction: discord.Interaction[Any], asked: MemberRequest) -> None:
+    async def _write(self, interaction: discord.Interaction, asked: MemberRequest) -> None:
         here = await self.rules.for_songs(interaction)
         # What comes of a private song is private too.
         async with self.writer.reply(interaction, private=is_private(interaction)) as reply:
             await self.writer.write(reply, asked.with_sampling(here.settings.hold(asked.request.sampling)))
 
 
-async def _show_reader(interaction: discord.Interaction[Any], request: StoredRequest, place: SongPlace) -> None:
+async def _show_reader(interaction: discord.Interaction, request: StoredRequest, place: SongPlace) -> None:
     """Show a song to a member whose it is not, privately, with a button that makes it theirs."""
     message = songs_message(request, place, "reader")
     if is_private(interaction):

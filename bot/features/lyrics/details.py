@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.features.lyrics.buttons import SongPlace
+from bot.handling.songs import SongPlace
 from bot.look import COLOUR
 from bot.markup import cut, plain
 from bot.store import StoredRequest

@@ -1,16 +1,17 @@
 """What becomes of a finished song: its owner holds on to it, posts it again, or deletes it."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import discord
 from discord import ButtonStyle
 from discord.ui import View
 
-from bot.features.lyrics.buttons import SongButton, SongPlace
+from bot.features.lyrics.buttons import SongButton
 from bot.features.lyrics.message import Message, songs_message
 from bot.features.lyrics.picture.sharing import check_may_post, finished_request, posted_by, undone_where_it_fails
-from bot.items import is_private
+from bot.handling.items import is_private
+from bot.handling.songs import SongPlace
 from bot.look import COLOUR, heading
 from bot.markup import MAX_TITLE, cut, plain
 from bot.rules import Rules, check_channel
@@ -28,7 +29,7 @@ class Keeping:
 
     async def press(
         self,
-        interaction: discord.Interaction[Any],
+        interaction: discord.Interaction,
         action: KeepingAction,
         request: StoredRequest,
         place: SongPlace,
@@ -54,7 +55,7 @@ class Keeping:
                 await self.store.delete_request(request.id, user_id=interaction.user.id)
                 await interaction.edit_original_response(**_deleted_message(request))
 
-    async def _post(self, interaction: discord.Interaction[Any], request: StoredRequest, place: SongPlace) -> None:
+    async def _post(self, interaction: discord.Interaction, request: StoredRequest, place: SongPlace) -> None:
         """Post the song that is shown, and no other of its request."""
         check_may_post(interaction)
         check_channel(await self.rules.server(interaction), interaction)

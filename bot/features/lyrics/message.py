@@ -10,9 +10,10 @@ from typing import Literal, TypedDict
 import discord
 from discord.ui import View
 
-from bot.features.lyrics.buttons import Action, CopyButton, SongButton, SongPlace, StopButton, TakeDownButton
+from bot.features.lyrics.buttons import CopyButton, SongButton, StopButton, TakeDownButton
 from bot.features.lyrics.parts import song_parts, whole_words
 from bot.features.lyrics.writing.request import MemberRequest
+from bot.handling.songs import Action, SongPlace
 from bot.look import COLOUR
 from bot.markup import MAX_TITLE, cut, plain
 from bot.store import StoredRequest

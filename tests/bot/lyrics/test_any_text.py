@@ -18,13 +18,13 @@ from simcord.preview._markdown import markdown_tokens
 
 from bot.features.lists.buttons import MAX_SEARCH, OpenMenu
 from bot.features.lyrics.actions import text_file
-from bot.features.lyrics.buttons import SongPlace
 from bot.features.lyrics.details import details_embed
 from bot.features.lyrics.message import Viewer, songs_message, writing_message
 from bot.features.lyrics.parts import song_parts, whole_words
 from bot.features.lyrics.picture.card import Card, draw_card
 from bot.features.lyrics.picture.sharing import STYLES, CardMenu
 from bot.features.lyrics.writing.request import MemberRequest, NothingToSee
+from bot.handling.songs import SongPlace
 from bot.look import list_embed
 from bot.markup import MAX_DESCRIPTION, plain, sendable
 from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest

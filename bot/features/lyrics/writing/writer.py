@@ -5,19 +5,18 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
 
 import aiohttp
 import discord
 
-from bot.features.lyrics.buttons import SongPlace
 from bot.features.lyrics.message import left_out_notice, songs_message, writing_message
 from bot.features.lyrics.writing.live import Live
 from bot.features.lyrics.writing.reply import Reply
 from bot.features.lyrics.writing.request import MemberRequest
+from bot.handling.songs import SongPlace
+from bot.handling.tree import describe
 from bot.markup import sendable
 from bot.store import Store, StoredRequest
-from bot.tree import describe
 from model import (
     Failed,
     Finished,
@@ -63,7 +62,7 @@ class Writer:
         self._streams: dict[int, RequestStream] = {}
 
     @asynccontextmanager
-    async def reply(self, interaction: discord.Interaction[Any], *, private: bool) -> AsyncIterator[Reply]:
+    async def reply(self, interaction: discord.Interaction, *, private: bool) -> AsyncIterator[Reply]:
         """Acknowledge an interaction; what goes wrong after Discord's 15 minutes is said in the channel.
 
         Raises:
