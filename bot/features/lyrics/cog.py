@@ -11,6 +11,7 @@ from discord.ext import commands
 from bot.features.lyrics.suggestions import suggest
 from bot.features.lyrics.writing.request import MemberRequest, check_prompt
 from bot.features.lyrics.writing.writer import Writer
+from bot.handling.interaction import Interaction
 from bot.rules import Rules
 from model import HEADER_FIELDS, Header, LyricsError, LyricsService
 from model.sampling.params import MAX_LENGTH, NUM_RETURN_SEQUENCES, SEED
@@ -22,10 +23,10 @@ MAX_HEADER_VALUE = 100
 HeaderValue = Range[str, 1, MAX_HEADER_VALUE]
 
 
-def suggesting(field: str) -> Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[Choice[str]]]]:
+def suggesting(field: str) -> Callable[[Interaction, str], Coroutine[Any, Any, list[Choice[str]]]]:
     """Return what discord.py asks while a member types a header field."""
 
-    async def autocomplete(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
+    async def autocomplete(interaction: Interaction, typed: str) -> list[Choice[str]]:
         checkpoint = interaction.client.service.checkpoint
         return [Choice(name=shown, value=sent) for shown, sent in suggest(checkpoint, field, typed)]
 
