@@ -186,7 +186,7 @@ async def test_a_copy_says_nothing_of_where_and_when_its_songs_were_written(worl
     (written,) = world.rows("SELECT created_at FROM request WHERE id = 1")
     assert [name for name, value in copy.items() if value is None] == [
         "guild_id", "channel_id", "title", "genre", "mood", "theme", "error",
-        "queued_seconds", "generating_seconds", "num_tokens", "opening",
+        "queued_seconds", "generating_seconds", "num_tokens", "opening", "artist",
     ]  # fmt: skip
     assert copy["created_at"] != written[0]
     assert str(world.mira.id) not in content.decode()
