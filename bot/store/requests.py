@@ -96,8 +96,8 @@ class RequestStore(Connection):
         """
         async with self._transaction():
             cursor = await self._db.execute(
-                "INSERT INTO request (user_id, prompt, title, genre, mood, theme, artist, params, seed, checkpoint, state,"
-                " created_at, opening)"
+                "INSERT INTO request (user_id, prompt, title, genre, mood, theme, artist, params, seed, checkpoint,"
+                " state, created_at, opening)"
                 " SELECT ?, prompt, title, genre, mood, theme, artist, params, seed, checkpoint, state, ?, opening"
                 " FROM request"
                 " WHERE id = ? AND state = 'finished' RETURNING id",
