@@ -124,9 +124,13 @@ class CardMenu(LayoutView):
             discord.MediaGalleryItem(f"attachment://{_FILE}", description=_alt_text(request, number))
         )
         said = _POSTED if posted else _NOT_POSTED
-        controls = [StyleSelect(request.id, number, style), PostButton(request.id, number, style)]
-        rows = [] if posted else [ActionRow(control) for control in controls]
-        self.add_item(Container(TextDisplay(f"### Share as picture\n{said}"), picture, *rows, accent_colour=COLOUR))
+        controls: list[ActionRow[Self]] = []
+        if not posted:
+            controls = [
+                ActionRow(StyleSelect(request.id, number, style)),
+                ActionRow(PostButton(request.id, number, style)),
+            ]
+        self.add_item(Container(TextDisplay(f"### Share as picture\n{said}"), picture, *controls, accent_colour=COLOUR))
 
 
 class StyleSelect(Reported, DynamicItem[Select[LayoutView]], template=r"card:(?P<request>\d+):(?P<number>\d+)"):
