@@ -124,7 +124,7 @@ class CardMenu(LayoutView):
             discord.MediaGalleryItem(f"attachment://{_FILE}", description=_alt_text(request, number))
         )
         said = _POSTED if posted else _NOT_POSTED
-        controls: list[ActionRow[Self]] = []
+        controls: list[ActionRow[Any]] = []
         if not posted:
             controls = [
                 ActionRow(StyleSelect(request.id, number, style)),
