@@ -13,7 +13,7 @@ from bot.features.privacy import ForgetButton
 from bot.layers import Layer
 from bot.rules import Rules
 from bot.store import Store
-from bot.sync import sync_if_changed
+from bot.sync import sync_where_it_differs
 from bot.translator import LocaleTranslator
 from bot.tree import LyricsTree
 from model import LyricsService
@@ -85,4 +85,4 @@ class LyricsBot(commands.Bot):
         self.add_dynamic_items(*ITEMS, OpenMenu, PageButton, ForgetButton)
         assert self.application_id is not None, "it is known after login"
         await self.tree.set_translator(LocaleTranslator())
-        await sync_if_changed(self.tree, self.store, self.application_id)
+        await sync_where_it_differs(self.tree, self.application_id)

@@ -1,6 +1,6 @@
 """Serves a fine-tuned GPT-2: requests in, streams of lyrics out. Importing this does not import torch."""
 
-from model.checkpoint.folder import Checkpoint, Metadata, locate
+from model.checkpoint.folder import CURRENT, STARTER, Checkpoint, Metadata, locate
 from model.engines.interface import Engine, EngineOptions, FinishReason, GeneratedSong, GenerationRequest
 from model.errors import (
     CheckpointError,
@@ -18,6 +18,7 @@ from model.service import Failed, Finished, Health, LyricsService, Progress, Que
 from model.song import HEADER_FIELDS, Header
 
 __all__ = [
+    "CURRENT",
     "HEADER_FIELDS",
     "Checkpoint",
     "CheckpointError",
@@ -39,6 +40,7 @@ __all__ = [
     "PromptTooLong",
     "QueueFull",
     "Queued",
+    "STARTER",
     "SamplingParams",
     "SettingsError",
     "SongFailed",
