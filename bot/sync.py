@@ -11,11 +11,10 @@ from bot.tree import LyricsTree
 
 log = logging.getLogger(__name__)
 
-_COMPARED = frozenset(
-    "name name_localizations description description_localizations type options choices value required autocomplete "
-    "min_value max_value min_length max_length channel_types default_member_permissions contexts integration_types "
-    "nsfw handler".split()
-)
+_TEXTS = {"name", "name_localizations", "description", "description_localizations"}
+_BOUNDS = {"min_value", "max_value", "min_length", "max_length", "channel_types"}
+_WHERE = {"default_member_permissions", "contexts", "integration_types", "nsfw"}
+_COMPARED = _TEXTS | _BOUNDS | _WHERE | {"type", "options", "choices", "value", "required", "autocomplete", "handler"}
 """What makes a command, an option or a choice. Discord adds ids and versions of its own; ``dm_permission`` is an older
 word for the contexts."""
 

@@ -1,7 +1,7 @@
 """Serves a fine-tuned GPT-2: requests in, streams of lyrics out. Importing this does not import torch."""
 
 from model.checkpoint.folder import CURRENT, STARTER, Checkpoint, Metadata, locate
-from model.engines.interface import Engine, EngineOptions, FinishReason, GeneratedSong, GenerationRequest
+from model.engines.interface import Engine, EngineOptions, FinishReason, GeneratedSong, Request
 from model.errors import (
     CheckpointError,
     GenerationStopped,
@@ -14,12 +14,13 @@ from model.errors import (
     describe_violations,
 )
 from model.sampling.params import SamplingParams
-from model.service import Failed, Finished, Health, LyricsService, Progress, Queued, Stream, Timings, Update
+from model.service import Failed, Finished, Health, LyricsService, Progress, Queued, RequestStream, Timings, Update
 from model.song import HEADER_FIELDS, Header
 
 __all__ = [
     "CURRENT",
     "HEADER_FIELDS",
+    "STARTER",
     "Checkpoint",
     "CheckpointError",
     "Engine",
@@ -28,7 +29,6 @@ __all__ = [
     "FinishReason",
     "Finished",
     "GeneratedSong",
-    "GenerationRequest",
     "GenerationStopped",
     "Header",
     "Health",
@@ -40,11 +40,11 @@ __all__ = [
     "PromptTooLong",
     "QueueFull",
     "Queued",
-    "STARTER",
+    "Request",
+    "RequestStream",
     "SamplingParams",
     "SettingsError",
     "SongFailed",
-    "Stream",
     "Timings",
     "Update",
     "describe_violations",

@@ -28,7 +28,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     )
     known, unknown = parser.parse_known_args(arguments)
     if unknown:
-        parser.error(f"unknown argument: {' '.join(unknown)} (settings stand in the environment or in .env; see --help)")
+        parser.error(f"unknown argument: {' '.join(unknown)} (settings go into the environment or .env: see --help)")
     return known
 
 

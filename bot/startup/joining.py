@@ -10,7 +10,7 @@ from model import LyricsError
 
 log = logging.getLogger(__name__)
 
-_TOKEN = "Discord refused DISCORD_TOKEN: copy the bot's token from the developer portal again."
+_REFUSED = "Discord refused DISCORD_TOKEN: copy the bot's token from the developer portal again."
 _INTENTS = (
     "Discord does not give the bot what it asks for (code {code}, intents): look under Bot in the developer portal "
     "whether Discord has limited this application, and update the bot."
@@ -19,16 +19,17 @@ _SHARDS = (
     "Discord takes a bot that is in this many servers (2,500 and more) by several connections only (code {code}, "
     "shards), and this version has one: leave some servers, or update the bot."
 )
+_CLOSED = "Discord closed the connection for good (code {code}): start the bot again, and update it if that is no help."
 
 _CLOSED_FOR_GOOD = {
-    4004: _TOKEN,
+    4004: _REFUSED,
     4010: _SHARDS,
     4011: _SHARDS,
     4012: "Discord no longer speaks this version's language (code {code}, API version): update the bot.",
     4013: _INTENTS,
     4014: _INTENTS,
 }
-"""What a connection's last word means, by its code; after any other, discord.py connects again."""
+"""What a connection's last word means, by its code, where there is more to say than that."""
 
 
 class JoiningError(LyricsError):
@@ -46,11 +47,13 @@ async def join_discord(bot: LyricsBot, token: str) -> None:
         log.info("Invite the bot to a server: %s", bot.invite_url)
         await bot.connect()
     except discord.LoginFailure as error:
-        raise JoiningError(_TOKEN) from error
+        raise JoiningError(_REFUSED) from error
     except discord.PrivilegedIntentsRequired as error:
         raise JoiningError(_INTENTS.format(code=4014)) from error
     except discord.ConnectionClosed as error:
-        unknown = "Discord closed the connection for good (code {code}): start the bot again, and update it if that fails."
+        unknown = (
+            "Discord closed the connection for good (code {code}): start the bot again, and update it if that fails."
+        )
         raise JoiningError(_CLOSED_FOR_GOOD.get(error.code, unknown).format(code=error.code)) from error
     except (OSError, aiohttp.ClientError, discord.GatewayNotFound, discord.HTTPException) as error:
         raise JoiningError(

@@ -27,8 +27,7 @@ async def start_service(config: Config) -> LyricsService:
 
 
 async def _load(source: str | Path, config: Config) -> LyricsService:
-    if not Path(source).expanduser().exists():
-        log.info("Looking for %s on the model hub, and downloading what is not here yet", source)
+    log.info("Looking for the model %s", source)
     checkpoint = await asyncio.to_thread(Checkpoint.open, source)
     service = LyricsService.from_checkpoint(
         checkpoint,

@@ -15,10 +15,10 @@ from model import SettingsError, describe_violations
 log = logging.getLogger(__name__)
 
 _NEAR = 0.75
-"""How alike a name in ``.env`` is to the setting that was meant, by difflib's ratio (0 to 1): that file is the bot's."""
+"""How alike a name in ``.env``, the bot's own file, is to the setting that was meant: difflib's ratio, 0 to 1."""
 
 _VERY_NEAR = 0.85
-"""The same in the environment, which has names of everybody's."""
+"""The same in the environment, which is everybody's."""
 
 
 def read_config() -> Config:
