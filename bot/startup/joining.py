@@ -51,10 +51,7 @@ async def join_discord(bot: LyricsBot, token: str) -> None:
     except discord.PrivilegedIntentsRequired as error:
         raise JoiningError(_INTENTS.format(code=4014)) from error
     except discord.ConnectionClosed as error:
-        unknown = (
-            "Discord closed the connection for good (code {code}): start the bot again, and update it if that fails."
-        )
-        raise JoiningError(_CLOSED_FOR_GOOD.get(error.code, unknown).format(code=error.code)) from error
+        raise JoiningError(_CLOSED_FOR_GOOD.get(error.code, _CLOSED).format(code=error.code)) from error
     except (OSError, aiohttp.ClientError, discord.GatewayNotFound, discord.HTTPException) as error:
         raise JoiningError(
             f"Discord cannot be reached ({error}): check the network, then start the bot again."

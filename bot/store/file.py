@@ -44,6 +44,8 @@ def explained(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest of it is the finer reason
         reason = _REASONS.get(code, f"cannot be used ({error}): put a copy of it back, or {_OTHER}.")
         raise StoreError(f"The database {path} {reason}") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StoreError(f"The database {path} is to lie in what is no folder: {_OTHER}.") from error
     except PermissionError as error:
         raise StoreError(f"The database {path} {_FORBIDDEN}") from error
     except OSError as error:
@@ -65,12 +67,12 @@ def held(path: Path) -> Iterator[None]:
     if path.is_dir():
         raise StoreError(f"The database {path} is a folder: set DATABASE to a file in it, say {path / 'lyrics.db'}.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    _check_writable(path)
     try:
         holding = FileLock(f"{path}.lock", thread_local=False).acquire(timeout=0)
     except Timeout as error:
         raise StoreError(f"The database {path} is in use by another bot: end that one, or {_OTHER}.") from error
     with holding:
-        _check_writable(path)
         yield
 
 

@@ -24,8 +24,8 @@ async def migrate(connection: aiosqlite.Connection) -> None:
     known = dict(_migrations())
     if unknown := applied - known.keys():
         raise StoreError(
-            f"The database is of a newer version of the bot (migration {max(unknown)} is not known here): "
-            "update the bot, or set DATABASE to another file."
+            f"The database is of a newer version of the bot, with a migration {max(unknown)}, which is not known here: "
+            "install that version, or set DATABASE to another file."
         )
     for number in sorted(known.keys() - applied):
         await _apply(connection, number, known[number])
