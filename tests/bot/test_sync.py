@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.sync import same_commands, sync_where_it_differs
+from bot.handling.sync import same_commands, sync_where_it_differs
 from tests.bot.discord_server import as_discord_has
 from tests.bot.world import World
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.sync import sync_where_it_differs
-from bot.translator import LANGUAGES, translations
+from bot.handling.sync import sync_where_it_differs
+from bot.handling.translator import LANGUAGES, translations
 from tests.bot.world import World
 
 NAME = re.compile(r"[-_\w]{1,32}")

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import discord
-import pytest
 
 from bot.client import LyricsBot
 from tests.bot.world import World, embed, footer, lyric, menu, private_sentence, response

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord.http import Route
 
-from bot.tree import LyricsTree
+from bot.handling.tree import LyricsTree
 
 log = logging.getLogger(__name__)
 
