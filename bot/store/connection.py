@@ -59,8 +59,8 @@ class Connection:
     async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         """Lend the connection that writes; what is read in a transaction is read by it, too."""
         async with self._writing:
-            await self._db.execute("BEGIN IMMEDIATE")
             try:
+                await self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
             except BaseException:
                 await self._db.rollback()

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from datetime import datetime
 
-from bot.store.records import ListedSong, ListName, ListPage
+from bot.store.records import ListedSong, ListName, ListPage, StoredRequest
 from bot.store.requests import RequestStore, read_request
 from bot.store.words import excerpt, folded, wanted
 
@@ -16,7 +16,8 @@ _ROWS: dict[ListName, str] = {
         " AND EXISTS (SELECT * FROM song WHERE request_id = request.id)"
     ),
     "favourites": (
-        "SELECT id, number AS listed, added_at AS place FROM request JOIN favourite ON request_id = id WHERE user_id = ?"
+        "SELECT id, number AS listed, added_at AS place FROM request JOIN favourite ON request_id = id"
+        " WHERE user_id = ?"
     ),
 }
 _SEARCHED: dict[ListName, str] = {
@@ -88,8 +89,8 @@ class ListStore(RequestStore):
                 f"{rows} ORDER BY place DESC, id DESC, listed DESC LIMIT ? OFFSET ?",
                 [*values, page_size, page * page_size],
             )
-            requests = [(await read_request(db, row["id"]), row["listed"]) for row in listed]
-        songs = [ListedSong(request, number, _found(request.songs[number].lyric, search)) for request, number in requests if request]
+            found = [(await read_request(db, row["id"]), row["listed"]) for row in listed]
+        songs = (_listed(request, number, search) for request, number in found if request is not None)
         return ListPage(tuple(songs), page, num_pages)
 
     async def _keep_words(self, user_id: int) -> None:
@@ -110,5 +111,6 @@ def _words_of(rows: list[sqlite3.Row]) -> list[tuple[str, int, int]]:
     return [(folded(" ".join(text for text in row[2:] if text)), row["request_id"], row["number"]) for row in rows]
 
 
-def _found(lyric: str, search: str | None) -> str | None:
-    return None if search is None else excerpt(lyric, search)
+def _listed(request: StoredRequest, number: int, search: str | None) -> ListedSong:
+    found = None if search is None else excerpt(request.songs[number].lyric, search)
+    return ListedSong(request, number, found)

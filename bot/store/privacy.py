@@ -118,10 +118,10 @@ class PrivacyStore(Connection):
     async def _empty_log(self) -> None:
         """Have nothing of what was deleted in SQLite's log either; where somebody reads just now, the next one does."""
         async with self._writing:
+            # Every row is read, as a pragma that is not read to its end keeps the next transaction from ending.
             ((patience,),) = await self._db.execute_fetchall("PRAGMA busy_timeout")
-            await self._db.execute(f"PRAGMA busy_timeout = {_BUSY}")
-            await self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            await self._db.execute(f"PRAGMA busy_timeout = {patience}")
+            for pragma in (f"busy_timeout = {_BUSY}", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {patience}"):
+                await self._db.execute_fetchall(f"PRAGMA {pragma}")
 
 
 async def _personal_tables(db: aiosqlite.Connection) -> list[str]:

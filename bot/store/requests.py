@@ -97,15 +97,17 @@ class RequestStore(Connection):
             The copy; none where there is no such request, or no such song.
         """
         async with self._transaction() as db:
-            cursor = await db.execute(
+            row = await first(
+                db,
                 "INSERT INTO request (id, user_id, prompt, title, genre, mood, theme, artist, params, seed, checkpoint,"
                 " state, created_at, opening)"
                 " SELECT last_request.id + 1, ?, prompt, title, genre, mood, theme, artist, params, seed, checkpoint,"
                 " state, ?, opening"
                 " FROM request, last_request WHERE request.id = ? AND state = 'finished' RETURNING id",
-                [user_id, as_kept(created_at), request_id],
+                user_id,
+                as_kept(created_at),
+                request_id,
             )
-            row = await cursor.fetchone()
             if row is None:
                 return None
             await db.execute(

@@ -33,23 +33,25 @@ def wanted(search: str) -> list[str]:
 
 
 def excerpt(text: str, search: str) -> str:
-    """Return the words of a text around the first that was searched for, or its beginning, with ``MARK`` around each."""
-    spans = [match.span() for match in _WORD.finditer(text)]
-    marked = list(_found([folded(text[begin:end]).strip() for begin, end in spans], search))
+    """Return a text around the first words that were searched for, each between two ``MARK``, or its beginning."""
+    # A character such as ½ is two words, at the same place.
+    spans = [(word, *match.span()) for match in _WORD.finditer(text) for word in folded(match[0]).split()]
+    marked = list(_found([word for word, _, _ in spans], wanted(search)))
     first = marked[0][0] if marked else 0
     start = max(0, min(first - _BEFORE, len(spans) - _AROUND))
-    end = start + _AROUND
-    shown = [(spans[a][0], spans[b][1]) for a, b in marked if start <= a and b < end]
-    begin = spans[start][0] if start else 0
-    close = spans[end - 1][1] if end < len(spans) else len(text)
-    places = [begin, *(place for span in shown for place in span), close]
-    words = MARK.join(text[a:b] for a, b in pairwise(places))
+    end = min(start + _AROUND, len(spans))
+    places = [spans[start][1] if start else 0]
+    for begin, last in marked:
+        if start <= begin and last < end and spans[begin][1] >= places[-1]:
+            places += [spans[begin][1], spans[last][2]]
+    places.append(spans[end - 1][2] if end < len(spans) else len(text))
+    words = MARK.join(text[begin:end] for begin, end in pairwise(places))
     return f"{'…' if start else ''}{words}{'…' if end < len(spans) else ''}"
 
 
-def _found(words: list[str], search: str) -> Iterator[tuple[int, int]]:
+def _found(words: list[str], phrases: list[str]) -> Iterator[tuple[int, int]]:
     """Yield from which to which word each match goes, none over another."""
-    phrases, position = wanted(search), 0
+    position = 0
     while position < len(words):
         length = max((_length_at(words, position, phrase) for phrase in phrases), default=0)
         if length:
