@@ -63,7 +63,10 @@ def spoil_decode(
 def test_a_request_without_probabilities_ends_with_a_plain_error(
     engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil_decode(engine, monkeypatch, lambda logits: logits.fill_(torch.nan))
+    def spoil(logits: torch.Tensor) -> None:
+        logits[:] = torch.nan
+
+    spoil_decode(engine, monkeypatch, spoil)
     with pytest.raises(SongFailed, match="no usable probabilities"):
         write(engine, make_request())
 
