@@ -178,9 +178,7 @@ class Evaluator:
 def _ended(state: RequestState) -> list[_Ended]:
     songs = state.result()
     if len(songs) < len(state.lyrics):
-        raise SongFailed(
-            "The model gave no usable probabilities for a song: perhaps it learnt at too high a rate."
-        )
+        raise SongFailed("The model gave no usable probabilities for a song: perhaps it learnt at too high a rate.")
     return [
         _Ended(song, song.finish_reason == "stop" or text.endswith("\n"))
         for song, text in zip(songs, state.lyrics, strict=True)
