@@ -34,11 +34,11 @@ def stop_signals() -> Iterator[asyncio.Event]:
                 signal.signal(number, handler)
 
 
-async def first_of(work: asyncio.Future[None], stop: asyncio.Event) -> None:
+async def first_of(work: asyncio.Task[None], stop: asyncio.Event) -> None:
     """Wait until ``work`` ends or ``stop`` is set."""
     stopped = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot.store import Store
-from bot.store.migrations import StoreError
+from bot.store.file import StoreError
 from model import Finished, GeneratedSong, Header, SamplingParams, Timings
 from tests.conftest import make_request
 
