@@ -55,8 +55,13 @@ class _Stanza:
 
 def words(lyric: str) -> list[str]:
     """Return the words in lower case, without punctuation and section tags."""
-    sung = "\n".join(line for line in lyric.splitlines() if not _is_tag(line))
+    sung = "\n".join(sung_lines(lyric))
     return _WORD.findall(sung.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower())
+
+
+def sung_lines(lyric: str) -> list[str]:
+    """Return the lines that are neither blank nor section tags."""
+    return [line for line in lyric.splitlines() if line.strip() and not _is_tag(line)]
 
 
 def measure_wording(lyrics: Sequence[str]) -> Wording:
