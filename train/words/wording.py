@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from model.song import SECTION_TAG
+from model.song import is_tag
 from train.words.rhyme import rhyming_lines
 
 ARCHAIC = frozenset(
@@ -61,7 +61,7 @@ def words(lyric: str) -> list[str]:
 
 def sung_lines(lyric: str) -> list[str]:
     """Return the lines that are neither blank nor section tags."""
-    return [line for line in lyric.splitlines() if line.strip() and not _is_tag(line)]
+    return [line for line in lyric.splitlines() if line.strip() and not is_tag(line)]
 
 
 def measure_wording(lyrics: Sequence[str]) -> Wording:
@@ -74,7 +74,7 @@ def measure_wording(lyrics: Sequence[str]) -> Wording:
     outside = [
         _words_of_lines(line for stanza in song if not stanza.is_refrain for line in stanza.lines) for song in stanzas
     ]
-    tagged = [tags for lyric in lyrics if (tags := [line for line in lyric.splitlines() if _is_tag(line)])]
+    tagged = [tags for lyric in lyrics if (tags := [line for line in lyric.splitlines() if is_tag(line)])]
     return Wording(
         words_per_song=share(len(spoken), len(lyrics)),
         distinct_1=share(len(set(spoken)), len(spoken)),
@@ -117,10 +117,6 @@ def share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _is_tag(line: str) -> bool:
-    return SECTION_TAG.fullmatch(line.strip()) is not None
-
-
 def _stanzas(lyric: str) -> list[_Stanza]:
     """Split a lyric at blank lines and section tags; a tag holds for every stanza up to the next one."""
     return list(_each_stanza(lyric))
@@ -130,7 +126,7 @@ def _each_stanza(lyric: str) -> Iterator[_Stanza]:
     is_refrain = False
     lines: list[str] = []
     for line in [*lyric.splitlines(), ""]:
-        if line.strip() and not _is_tag(line):
+        if line.strip() and not is_tag(line):
             lines.append(line)
             continue
         if lines:
