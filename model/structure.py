@@ -51,7 +51,7 @@ def may_end(lyric: str, room: float) -> bool:
     return room < longest * _SPARE * (1 if len(lines) % 2 else 2)
 
 
-def repeats_choruses(lyric: str) -> tuple[int, int]:
+def count_choruses(lyric: str) -> tuple[int, int]:
     """Return how many choruses a lyric has after the first under their tag, and how many of them repeat it."""
     first: dict[str, str] = {}
     later = repeated = 0

@@ -42,6 +42,12 @@ class Metadata(BaseModel):
         default_factory=dict, description="The most common values of each header field but the title"
     )
     opening_tag: str | None = Field(None, description="The section tag that most training songs open with, if any")
+    penalizes: Literal["tokens", "words"] = Field(
+        "tokens",
+        description="What the repetition penalty holds back: any token, as in transformers, or the lyric's words alone",
+    )
+    choruses_return: bool = Field(default=False, description="Whether a chorus that opens again repeats its lines")
+    has_stanzas: bool = Field(default=False, description="Whether a song may end where its next stanza does not fit")
     created: AwareDatetime
 
 

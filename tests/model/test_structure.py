@@ -1,7 +1,7 @@
 import pytest
 
 from model.song import without_open_end
-from model.structure import may_end, repeats_choruses, returning_lines
+from model.structure import count_choruses, may_end, returning_lines
 
 SONG = """[Verse 1]
 The road is long
@@ -73,7 +73,7 @@ def test_a_lyric_ends_where_its_next_part_does_not_fit(lyric: str, room: float, 
 
 def test_choruses_are_counted() -> None:
     chorus = "\n\n[Chorus]\nGo\nOn"
-    assert repeats_choruses(f"[Verse 1]\nA{chorus}\n\n[Verse 2]\nB{chorus}{chorus}ward\n\n[Hook]\nC") == (2, 1)
+    assert count_choruses(f"[Verse 1]\nA{chorus}\n\n[Verse 2]\nB{chorus}{chorus}ward\n\n[Hook]\nC") == (2, 1)
 
 
 @pytest.mark.parametrize(
