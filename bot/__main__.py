@@ -35,7 +35,13 @@ async def run(config: Config) -> None:
             locate(config.model),
             max_queue=config.max_queue,
             timeout=config.request_timeout,
-            options=EngineOptions(config.max_batch, config.kv_cache_gb, config.precision),
+            options=EngineOptions(
+                config.max_batch,
+                config.kv_cache_gb,
+                config.precision,
+                config.repetition_penalty_on,
+                config.returning_choruses,
+            ),
         )
         log.info("Loading the model")
         await service.start()
