@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from bot.features import Help, History, Lyrics, Privacy, Retention, Server, Settings
 from bot.features.lists.buttons import OpenMenu, PageButton
-from bot.features.lyrics import ITEMS, Songs, Writer
+from bot.features.lyrics import ITEMS, SongActions, Writer
 from bot.features.privacy import ForgetButton
 from bot.layers import Layer
 from bot.rules import Rules
@@ -63,7 +63,7 @@ class LyricsBot(commands.Bot):
         self.rules = Rules(store, host or Layer("host"))
         self.retention_days = retention_days
         self.writer = Writer(store, service, max_per_member=max_per_member)
-        self.songs = Songs(store, self.rules, self.writer)
+        self.songs = SongActions(store, self.rules, self.writer)
 
     @property
     def invite_url(self) -> str:

@@ -2,19 +2,19 @@
 
 import discord
 
-from bot.layers import CEILED, WHOSE, Setting, Settings
+from bot.layers import CEILED, WHOSE, EffectiveSettings, Setting
 from bot.look import COLOUR
 from bot.store import ServerSettings
 
 
-def settings_embed(settings: Settings) -> discord.Embed:
+def settings_embed(settings: EffectiveSettings) -> discord.Embed:
     """List every parameter with the value that applies and where it comes from."""
     lines = [f"`{name}` {_value(setting)}" for name, setting in settings.items()]
     embed = discord.Embed(title="Your settings", description="\n".join(lines), colour=COLOUR)
     return embed.set_footer(text="Change one with /settings, or four with /settings preset")
 
 
-def server_embed(server: ServerSettings, settings: Settings) -> discord.Embed:
+def server_embed(server: ServerSettings, settings: EffectiveSettings) -> discord.Embed:
     """Show what is set for a server, and what applies where nothing is.
 
     Args:
