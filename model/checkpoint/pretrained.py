@@ -36,7 +36,7 @@ def load_pretrained(
             f"The checkpoint {checkpoint.path} needs a library that is not installed "
             f"({str(error).strip().partition(chr(10))[0]}): install it, or name a checkpoint that is not quantized."
         ) from error
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise CheckpointError(
             f"The checkpoint {checkpoint.path} does not load ({reason}): copy the whole folder again, or name another."

@@ -1,5 +1,7 @@
 """Between text and tokens: prompts in, songs out a token at a time. Needs neither torch nor transformers."""
 
+import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -14,6 +16,8 @@ from model.errors import CheckpointError, PromptTooLong, SongFailed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
 
 _UNFINISHED_CHARACTER = "\ufffd"
 
@@ -51,14 +55,15 @@ class SongTokenizer:
         self._untypable = self._find_untypable(special)
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, vocab_size: int) -> Self:
-        """Load a checkpoint's tokenizer for a model with so many ids.
+    def load(cls, checkpoint: Checkpoint) -> Self:
+        """Load a checkpoint's tokenizer.
 
         Raises:
             CheckpointError: Where its files are damaged, or belong to a model with other tokens.
         """
         try:
             tokenizer = _read_tokenizer(checkpoint.path)
+            vocab_size = _vocab_size(checkpoint.path, tokenizer)
             special = SpecialTokens.declared(checkpoint.path, tokenizer.token_to_id, vocab_size)
         # The library raises nothing narrower.
         except Exception as error:
@@ -98,12 +103,14 @@ class SongTokenizer:
 
         Raises:
             PromptTooLong: Where the prompt leaves no room to write in.
-            SongFailed: Where the tokenizer cannot read it.
+            SongFailed: Where the tokenizer cannot read it, or there is nothing to begin with.
         """
         with _failing_alone("The model's tokenizer cannot read that prompt: please try other words."):
             ids = self._encode(text)
         if self.start_id is not None:
             ids = [self.start_id, *ids]
+        if not ids:
+            raise SongFailed("This model cannot begin without opening words: please give the song some.")
         if len(ids) >= context:
             raise PromptTooLong(f"That prompt takes {len(ids)} tokens of the model's {context}: please shorten it.")
         return ids
@@ -153,14 +160,18 @@ class TextStream:
     Args:
         tokenizer: Makes text of tokens.
         prompt_ids: The tokens that stand before.
+
+    Raises:
+        SongFailed: Where the tokenizer makes no text of those.
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt_ids: Iterable[int]) -> None:
         self.text = ""
         self._tokenizer = tokenizer
         self._context = list(prompt_ids)
-        self._before = self._decode(self._context)
         self._pending: list[int] = []
+        with _failing_alone(_NO_TEXT):
+            self._before = self._decode(self._context)
 
     def push(self, token: int) -> None:
         """Add a token; its text comes once its last character is whole.
@@ -193,6 +204,7 @@ def _failing_alone(sentence: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        log.warning("A song ends: %r", error)
         raise SongFailed(sentence) from error
 
 
@@ -206,3 +218,11 @@ def _read_tokenizer(folder: Path) -> Tokenizer:
         backend = AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer
         return Tokenizer.from_str(backend.to_str())
     return Tokenizer.from_file(str(file))
+
+
+def _vocab_size(folder: Path, tokenizer: Tokenizer) -> int:
+    """Return how many ids the model has: what ``config.json`` says, or its architecture has by default."""
+    config = json.loads((folder / "config.json").read_bytes())
+    default = 50_257 if config.get("model_type") == "gpt2" else tokenizer.get_vocab_size(with_added_tokens=True)
+    size: int = config.get("vocab_size", default)
+    return size

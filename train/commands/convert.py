@@ -5,7 +5,6 @@ import pickle
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +91,7 @@ def _read_state(folder: Path) -> dict[str, torch.Tensor]:
     """Read the tensors of a folder by their names, without running what a pickle may hold."""
     index = folder / "pytorch_model.bin.index.json"
     if index.is_file():
-        shards: Iterable[str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        files = [folder / shard for shard in sorted(set(shards))]
+        files = [folder / shard for shard in sorted(set(json.loads(index.read_bytes())["weight_map"].values()))]
     elif (folder / "pytorch_model.bin").is_file():
         files = [folder / "pytorch_model.bin"]
     else:

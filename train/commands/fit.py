@@ -20,6 +20,7 @@ from transformers import (
 
 from model.checkpoint.folder import METADATA_FILE, Checkpoint, Metadata, point_current
 from model.checkpoint.pretrained import load_pretrained
+from model.checkpoint.tokenizer import SongTokenizer
 from model.engines.interface import Request
 from model.engines.reference import ReferenceEngine
 from model.errors import CheckpointError, LyricsError
@@ -292,6 +293,6 @@ def _write_song(
     """Return a song by a model in training, whose random numbers stay as they were."""
     request = replace(_SAMPLE, prompt=with_opening_tag(split.opening_tag, ""))
     with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
-        engine = ReferenceEngine(checkpoint, model, tokenizer)
+        engine = ReferenceEngine(checkpoint, model, SongTokenizer.wrap(tokenizer))
         (song,) = engine.generate(request, lambda _: None, lambda: False)
     return song.lyric
