@@ -112,11 +112,15 @@ def _learn(tokenizer: Tokenizer, trainer: Any, **settings: Any) -> Tokenizer:
     return tokenizer
 
 
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    """Return the id of a token that is there."""
+    number = tokenizer.token_to_id(token)
+    assert number is not None, token
+    return number
+
+
 def _ids(tokenizer: Tokenizer) -> tuple[int, int]:
-    start, end = tokenizer.token_to_id(START), tokenizer.token_to_id(END)
-    assert start is not None
-    assert end is not None
-    return start, end
+    return id_of(tokenizer, START), id_of(tokenizer, END)
 
 
 def _size(tokenizer: Tokenizer) -> int:
@@ -129,7 +133,8 @@ def _teach(verse: str, ends: tuple[int, int], size: int) -> GPT2LMHeadModel:
     config = GPT2Config(
         vocab_size=size, n_positions=128, n_embd=32, n_layer=1, n_head=2, bos_token_id=None, eos_token_id=None
     )
-    model = GPT2LMHeadModel(config).train()
+    model = GPT2LMHeadModel(config)
+    model.train()
     ids = torch.tensor([[ends[0], *json.loads(verse), ends[1], *[ends[1]] * 3]])
     optimizer = torch.optim.AdamW(model.parameters(), 2e-2)
     for _ in range(80):
@@ -138,4 +143,5 @@ def _teach(verse: str, ends: tuple[int, int], size: int) -> GPT2LMHeadModel:
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.2
-    return model.eval()
+    model.eval()
+    return model

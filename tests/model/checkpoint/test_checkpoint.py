@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from huggingface_hub.utils import filter_repo_objects
+from huggingface_hub.utils._paths import filter_repo_objects
 
 from model import Checkpoint, CheckpointError, locate
 from model.checkpoint.folder import METADATA_FILE, STARTER, point_current
@@ -130,8 +130,9 @@ def test_of_a_hub_repository_only_what_is_read_is_fetched(
     other = {"onnx/config.json", "checkpoint-500/model.safetensors", "model.fp16.safetensors", "pytorch_model.bin"}
 
     def fetch(_: str, *, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
-        patterns = {"allow_patterns": allow_patterns, "ignore_patterns": ignore_patterns}
-        assert set(filter_repo_objects(wanted | other, **patterns)) == wanted
+        every = wanted | other
+        fetched = filter_repo_objects(every, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns)
+        assert set(fetched) == wanted
         return str(tiny_checkpoint)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)

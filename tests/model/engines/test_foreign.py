@@ -15,7 +15,7 @@ from model.engines.interface import Engine, RequestState
 from model.engines.reference import ReferenceEngine
 from model.errors import SongFailed
 from tests.conftest import make_request
-from tests.model.checkpoint.foreign import END, KINDS, START, VERSE, byte_level, save, unigram, word_level
+from tests.model.checkpoint.foreign import END, KINDS, START, VERSE, byte_level, id_of, save, unigram, word_level
 from tests.model.engines.test_batching import load
 
 OPENING = "two lanterns on the water"
@@ -54,7 +54,7 @@ def sing(engine: Engine, request: Request) -> GeneratedSong:
 def transformers_ids(folder: Path, prompt: str) -> tuple[list[int], int]:
     """Return what transformers writes greedily after the prompt, and how many ids the prompt has."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
     ids = [tokenizer.convert_tokens_to_ids(START), *tokenizer.encode(prompt, add_special_tokens=False)]
     output: list[int] = model.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=100)[0].tolist()
     return output, len(ids)
@@ -153,7 +153,7 @@ def test_an_id_that_is_no_token_is_never_drawn(load: Load, tmp_path: Path, monke
     folder = save(tmp_path / "padded", tokenizer, padding=7)
     engine = load(folder)
     size = tokenizer.get_vocab_size()
-    likeliest_are(engine, monkeypatch, [*range(size, size + 7), tokenizer.token_to_id("a")])
+    likeliest_are(engine, monkeypatch, [*range(size, size + 7), id_of(tokenizer, "a")])
     song = sing(engine, greedy(max_length=5))
     assert song.lyric == f"{OPENING}aaaaa"
 
@@ -165,7 +165,7 @@ def test_a_control_token_does_not_appear_however_it_was_added(
     tokenizer = byte_level()
     tokenizer.add_tokens([AddedToken("<|verse|>", normalized=False), AddedToken("[Chorus]", normalized=False)])
     engine = load(save(tmp_path / "control", tokenizer))
-    control, tag = tokenizer.token_to_id("<|verse|>"), tokenizer.token_to_id("[Chorus]")
+    control, tag = id_of(tokenizer, "<|verse|>"), id_of(tokenizer, "[Chorus]")
     likeliest_are(engine, monkeypatch, [control])
     assert sing(engine, greedy(max_length=5)).lyric == OPENING
     likeliest_are(engine, monkeypatch, [tag], by=1e6)
