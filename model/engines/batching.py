@@ -49,6 +49,8 @@ class BatchingEngine:
         self._slots = slots
         self._context = network.architecture.context
         self._cache = network.make_cache(slots)
+        # No token has them, so they are never drawn.
+        self._lacking = torch.tensor(tokenizer.lacking, dtype=torch.int64, device=network.device)
         # The tokens of each slot, for the repetition penalty; behind the last stands the first again.
         self._seen = torch.zeros(slots, self._context, dtype=torch.int64, device=network.device)
         self.reset()
@@ -76,12 +78,6 @@ class BatchingEngine:
         request = state.request
         opening = with_opening_tag(self.checkpoint.opening_tag, request.prompt)
         ids = self._tokenizer.encode(format_prompt(request.header, opening), self._context)
-        if not ids:
-            raise SongFailed("This model cannot begin without opening words: please give the song some.")
-        if max(ids) >= self._network.architecture.vocabulary:
-            raise SongFailed(
-                "The model's tokenizer is another model's: whoever hosts the bot has to copy its folder again."
-            )
         max_length = min(request.sampling.max_length, self._context - len(ids))
         self._groups.append(SequenceGroup(state, opening, ids, max_length, self._network.make_prompt(len(ids) - 1)))
 
@@ -174,9 +170,8 @@ class BatchingEngine:
             return
         lengths = [sequence.length for sequence in sequences]
         logits = self._network.decode([sequence.last_token for sequence in sequences], lengths, self._cache)
-        for row, sequence in enumerate(sequences):
-            if sequence.filter is not None:
-                _apply_filter(sequence, logits[row])
+        if len(self._lacking):
+            logits.index_fill_(1, self._lacking, -torch.inf)
         tokens = self._draw(sequences, logits, max(lengths) + 1)
         ended: dict[int, FinishReason] = {}
         for slot, (sequence, token) in enumerate(zip(sequences, tokens, strict=True)):
@@ -242,18 +237,6 @@ class BatchingEngine:
         self._limit = running // 2
         self._params = None
         log.warning("Out of memory with %d songs side by side, so %d run from now on", running, self._limit)
-
-
-def _apply_filter(sequence: Sequence, logits: torch.Tensor) -> None:
-    """Take the tokens out, in place, that the sequence's filter does not allow; ``logits`` is (vocabulary,)."""
-    assert sequence.filter is not None, "only asked of sequences with a filter"
-    try:
-        allowed = sequence.filter(sequence.text)
-        if allowed is not None:
-            logits.masked_fill_(~allowed.to(logits.device), -torch.inf)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it ends this song alone
-        sequence.error = error
-        logits.fill_(torch.nan)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -5,8 +5,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from model.checkpoint.tokenizer import SongTokenizer
-from model.engines.interface import FinishReason, GeneratedSong, RequestState, TokenFilter
-from model.errors import GenerationStopped
+from model.engines.interface import FinishReason, GeneratedSong, RequestState
+from model.errors import GenerationStopped, SongFailed
 from model.network.cache import KVCache
 from model.sampling.params import SamplingParams
 from model.song import cut_at_line_end
@@ -28,13 +28,11 @@ class Sequence:
         self.tokens: list[int] = []
         self.error: Exception | None = None
         self._tokenizer = tokenizer
-        self._text = tokenizer.stream()
+        self._text = tokenizer.stream(group.prompt_ids)
         # The numbers are those of this song alone, so that they are the same whoever else sings.
         self._random = random.Random(f"{sampling.seed or 0}/{number}")  # noqa: S311 - it keeps no secret
         self.uniform = self._random.random()
         """In [0, 1): decides what the next token is."""
-        make_filter = group.state.request.make_filter
-        self.filter: TokenFilter | None = make_filter(number, tokenizer.pieces) if make_filter else None
 
     @property
     def sampling(self) -> SamplingParams:
@@ -57,18 +55,21 @@ class Sequence:
         return len(self.group.prompt_ids) + len(self.tokens) - 1
 
     def push(self, token: int) -> FinishReason | None:
-        """Add a token; return why the song ends with it, if it does."""
+        """Add a token; return why the song ends with it, if it does. One that has no text fails the song."""
         self.tokens.append(token)
         self.uniform = self._random.random()
-        if token == self._tokenizer.end_id:
+        if token in self._tokenizer.ends:
             return "stop"
-        self._text.push(token)
+        try:
+            self._text.push(token)
+        except SongFailed as error:
+            self.error = error
+            return "cancelled"
         return "length" if len(self.tokens) >= self.group.max_length else None
 
     def song(self, reason: FinishReason) -> GeneratedSong:
         """Return the song as it ends: where the model did not end it, with its last whole line."""
-        written = self._tokenizer.decode(self.tokens[:-1] if reason == "stop" else self.tokens)
-        kept = written if reason == "stop" else cut_at_line_end(written)
+        kept = self.text if reason == "stop" else cut_at_line_end(self.text)
         return GeneratedSong((self.group.opening + kept).strip(), reason, len(self.tokens))
 
 

@@ -9,6 +9,7 @@ import torch
 
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.pretrained import load_pretrained
+from model.checkpoint.tokenizer import SongTokenizer
 from model.engines.interface import GeneratedSong, Request
 from model.engines.reference import ReferenceEngine
 from model.errors import PromptTooLong
@@ -96,7 +97,7 @@ class Evaluator:
         self._split = split
         self._model, self._tokenizer = load_pretrained(checkpoint)
         self._model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
-        self._engine = ReferenceEngine(checkpoint, self._model, self._tokenizer)
+        self._engine = ReferenceEngine(checkpoint, self._model, SongTokenizer.load(checkpoint))
 
     def evaluate(self, samples: int, seed: int = 0) -> Evaluation:
         """Measure the checkpoint on the songs held out and on ``samples`` songs that it writes."""
