@@ -1,4 +1,4 @@
-"""How a checkpoint's songs are written beside their sampling: what the penalty counts, what comes back, where they end."""
+"""How a checkpoint's songs are written beside their sampling: what the penalty counts, what returns, where they end."""
 
 from dataclasses import dataclass
 from typing import Self
