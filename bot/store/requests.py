@@ -26,8 +26,8 @@ class RequestStore(Connection):
         """Keep a request that was acknowledged, and return its id; ``opening`` as in ``StoredRequest``."""
         header = request.header
         cursor = await self._write(
-            "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme,"
-            " params, seed, checkpoint, created_at, opening) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, artist,"
+            " params, seed, checkpoint, created_at, opening) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 user_id,
                 guild_id,
@@ -37,6 +37,7 @@ class RequestStore(Connection):
                 header.genre,
                 header.mood,
                 header.theme,
+                header.artist,
                 request.sampling.model_dump_json(),
                 request.sampling.seed,
                 checkpoint,
@@ -79,14 +80,26 @@ class RequestStore(Connection):
             ["stopped" if stopped else "failed", error, request_id],
         )
 
-    async def copy_request(self, request_id: int, *, user_id: int, created_at: datetime) -> StoredRequest | None:
-        """Give a user a request of their own with the same songs; none where there is no such request."""
+    async def copy_request(
+        self, request_id: int, *, user_id: int, created_at: datetime, number: int | None = None
+    ) -> StoredRequest | None:
+        """Give a user a request of their own with the same songs, and with nothing of where and when they were written.
+
+        Args:
+            request_id: What is copied.
+            user_id: Whose the copy is.
+            created_at: When it is taken.
+            number: The one song that is copied, where the user could see no other.
+
+        Returns:
+            The copy; none where there is no such request, or no such song.
+        """
         async with self._transaction():
             cursor = await self._db.execute(
-                "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed,"
-                " checkpoint, state, created_at, queued_seconds, generating_seconds, num_tokens, opening)"
-                " SELECT ?, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed, checkpoint, state,"
-                " ?, queued_seconds, generating_seconds, num_tokens, opening FROM request"
+                "INSERT INTO request (user_id, prompt, title, genre, mood, theme, artist, params, seed, checkpoint,"
+                " state, created_at, opening)"
+                " SELECT ?, prompt, title, genre, mood, theme, artist, params, seed, checkpoint, state, ?, opening"
+                " FROM request"
                 " WHERE id = ? AND state = 'finished' RETURNING id",
                 [user_id, created_at.isoformat(), request_id],
             )
@@ -95,8 +108,9 @@ class RequestStore(Connection):
                 return None
             await self._db.execute(
                 "INSERT INTO song (request_id, number, lyric, finish_reason, num_tokens)"
-                " SELECT ?, number, lyric, finish_reason, num_tokens FROM song WHERE request_id = ?",
-                [row["id"], request_id],
+                " SELECT :copy, CASE WHEN :number IS NULL THEN number ELSE 0 END, lyric, finish_reason, num_tokens"
+                " FROM song WHERE request_id = :request AND (:number IS NULL OR number = :number)",
+                {"copy": row["id"], "request": request_id, "number": number},
             )
         return await self.request(row["id"])
 
@@ -124,7 +138,7 @@ def _stored_request(row: sqlite3.Row, songs: list[sqlite3.Row]) -> StoredRequest
         guild_id=row["guild_id"],
         channel_id=row["channel_id"],
         prompt=row["prompt"],
-        header=Header(row["title"], row["genre"], row["mood"], row["theme"]),
+        header=Header(row["title"], row["genre"], row["mood"], row["theme"], row["artist"]),
         sampling=parse_sampling(row["params"]),
         checkpoint=row["checkpoint"],
         state=row["state"],

@@ -1,41 +1,29 @@
 """The buttons and the menu under songs. What they carry is in their custom ids; what they do, in ``SongActions``."""
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import Self, get_args
 
 import discord
-from discord.ui import Button, DynamicItem, Item, View
+from discord.ui import Button, DynamicItem, View
 
-from bot.items import Reported
-
-if TYPE_CHECKING:  # The messages that Songs shows have these buttons in them.
-    from bot.features.lyrics.actions import SongActions
-
-Action = Literal[
-    "turn", "again", "continue", "variations", "share", "export", "favourite", "unfavourite", "post", "delete", "erase"
-]
-"""What can be done with a song."""
+from bot.handling.interaction import Interaction
+from bot.handling.items import Reported
+from bot.handling.songs import Action, SongPlace
+from model import LyricsError
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
-
-
-def _songs(interaction: discord.Interaction[Any]) -> "SongActions":
-    songs: SongActions = interaction.client.songs
-    return songs
 
 
 class SongButton(
     Reported,
     DynamicItem[Button[View]],
-    template=r"song:(?P<request>\d+):(?P<number>-?\d+)(?:\.(?P<part>-?\d+))?(?::(?P<action>[a-z]+))?",
+    template=rf"song:{SongPlace.TEMPLATE}(?::(?P<action>[a-z]+))?",
 ):
-    """Does something with song ``number`` of a request, or with the ``part`` of it that is shown."""
+    """Does something with the song at a place."""
 
     def __init__(
         self,
-        request_id: int,
-        number: int,
-        part: int = 0,
+        place: SongPlace,
         action: Action = "turn",
         *,
         label: str = "",
@@ -43,26 +31,21 @@ class SongButton(
         disabled: bool = False,
         row: int | None = None,
     ) -> None:
-        place = f"{number}.{part}" if part else f"{number}"
         action_id = "" if action == "turn" else f":{action}"
-        custom_id = f"song:{request_id}:{place}{action_id}"
-        super().__init__(Button(label=label, style=style, custom_id=custom_id, disabled=disabled, row=row))
-        self.request_id = request_id
-        self.number = number
-        self.part = part
+        super().__init__(
+            Button(label=label, style=style, custom_id=f"song:{place}{action_id}", disabled=disabled, row=row)
+        )
+        self.place = place
         self.action = action
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         action: Action = next((known for known in ACTIONS if known == match["action"]), "turn")
-        return cls(int(match["request"]), int(match["number"]), int(match["part"] or 0), action)
+        return cls(SongPlace.from_match(match), action)
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Do it, where the song is the clicking member's own."""
-        await _songs(interaction).press(interaction, self.action, self.request_id, self.number, self.part)
+        await interaction.client.songs.press(interaction, self.action, self.place)
 
 
 class StopButton(Reported, DynamicItem[Button[View]], template=r"stop:(?P<request>\d+)"):
@@ -73,33 +56,47 @@ class StopButton(Reported, DynamicItem[Button[View]], template=r"stop:(?P<reques
         self.request_id = request_id
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         return cls(int(match["request"]))
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Stop the request, where it is the clicking member's own."""
-        await _songs(interaction).stop(interaction, self.request_id)
+        await interaction.client.songs.stop(interaction, self.request_id)
 
 
-class CopyButton(Reported, DynamicItem[Button[View]], template=r"copy:(?P<request>\d+):(?P<number>\d+)"):
+class CopyButton(Reported, DynamicItem[Button[View]], template=f"copy:{SongPlace.TEMPLATE}"):
     """Gives a copy of another member's songs to whoever clicks."""
 
-    def __init__(self, request_id: int, number: int) -> None:
-        custom_id = f"copy:{request_id}:{number}"
-        super().__init__(Button(label="Get a copy of my own", style=discord.ButtonStyle.primary, custom_id=custom_id))
-        self.request_id = request_id
-        self.number = number
+    def __init__(self, place: SongPlace) -> None:
+        super().__init__(
+            Button(label="Get a copy of my own", style=discord.ButtonStyle.primary, custom_id=f"copy:{place}", row=1)
+        )
+        self.place = place
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
-        return cls(int(match["request"]), int(match["number"]))
+    def _from_match(cls, match: re.Match[str], /) -> Self:
+        return cls(SongPlace.from_match(match))
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Show the copy."""
-        await _songs(interaction).copy(interaction, self.request_id, self.number)
+        await interaction.client.songs.copy(interaction, self.place)
+
+
+class TakeDownButton(Reported, DynamicItem[Button[View]], template=r"take-down:(?P<user>\d+)"):
+    """Deletes a public message, for the member whose it is; it works when their songs are no longer kept, too."""
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__(Button(label="Take down", custom_id=f"take-down:{user_id}", row=3))
+        self.user_id = user_id
+
+    @classmethod
+    def _from_match(cls, match: re.Match[str], /) -> Self:
+        return cls(int(match["user"]))
+
+    async def respond(self, interaction: Interaction) -> None:
+        """Delete the message the button is under."""
+        if interaction.user.id != self.user_id:
+            raise LyricsError("This is another member's: only they can take it down, and those who manage messages.")
+        await interaction.response.defer()
+        await interaction.delete_original_response()
+        await interaction.followup.send("Taken down. `/history` has the song, as long as it is kept.", ephemeral=True)

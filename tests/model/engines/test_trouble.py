@@ -21,11 +21,14 @@ from model import (
     Request,
     SamplingParams,
     SettingsError,
+    SongFailed,
 )
-from model.checkpoint.weights import CPU, Gpt2Config
-from model.engines.batching import CHUNK, BatchingEngine
+from model.checkpoint.architecture import Architecture
+from model.checkpoint.weights import CPU
+from model.engines.batching import BatchingEngine
 from model.engines.choice import count_slots
 from model.engines.interface import RequestState
+from model.engines.scheduler import CHUNK
 from model.network.base import Chunk
 from model.network.cache import KVCache, slot_bytes
 from model.network.machine import free_memory
@@ -35,6 +38,7 @@ from tests.conftest import GatedEngine, make_request
 from tests.model.engines.test_batching import load, run, write
 
 GB = 10**9
+GPT2 = Architecture.of({"model_type": "gpt2"})
 
 
 @pytest.fixture
@@ -54,6 +58,17 @@ def spoil_decode(
         return logits
 
     monkeypatch.setattr(engine._network, "decode", spoilt)
+
+
+def test_a_request_without_probabilities_ends_with_a_plain_error(
+    engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(logits: torch.Tensor) -> None:
+        logits[:] = torch.nan
+
+    spoil_decode(engine, monkeypatch, spoil)
+    with pytest.raises(SongFailed, match="no usable probabilities"):
+        write(engine, make_request())
 
 
 def test_a_nan_ends_its_row_and_no_other(engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +242,7 @@ def test_a_long_prompt_is_read_in_chunks_while_songs_run_and_once_for_all_its_so
     read.clear()
     long = RequestState(make_request("qz" * 30, num_return_sequences=3))
     engine.add(long)
-    prompt = len(engine._groups[-1].prompt_ids)
+    prompt = len(engine._scheduler.groups[-1].prompt_ids)
     assert prompt > CHUNK
     before = running.lyrics
     engine.step(lambda _: None)
@@ -256,13 +271,12 @@ def test_ten_long_songs_do_not_keep_a_short_one_waiting(tiny_checkpoint: Path) -
 
 
 def test_the_slots_are_as_many_as_the_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Gpt2Config(model_type="gpt2")
-    each = slot_bytes(config, torch.float32)
+    each = slot_bytes(GPT2, torch.float32)
     assert each == 2 * 12 * 768 * 1024 * 4
 
     def slots(free: int, **options: Any) -> int:
         monkeypatch.setattr("model.engines.choice.free_memory", lambda _: free)
-        return count_slots(config, EngineOptions(**options), CPU, torch.float32)
+        return count_slots(GPT2, EngineOptions(**options), CPU, torch.float32)
 
     assert slots(100 * GB) == 32
     assert slots(9 * each) == 4
@@ -284,7 +298,7 @@ def test_what_does_not_fit_is_refused_with_the_figure(
 ) -> None:
     monkeypatch.setattr("model.engines.choice.free_memory", lambda _: free)
     with pytest.raises(SettingsError, match=sentence):
-        count_slots(Gpt2Config(model_type="gpt2"), options, CPU, torch.float32)
+        count_slots(GPT2, options, CPU, torch.float32)
 
 
 def test_the_free_memory_is_known() -> None:
