@@ -142,10 +142,6 @@ class SequenceGroup:
         if sequence.tokens and sequence.error is None:
             self._songs[sequence.number] = sequence.song(reason)
 
-    def fail(self, error: Exception) -> None:
-        """Take note of a song that could not be begun."""
-        self._error = self._error or error
-
     def publish(self) -> None:
         """Write into the request how far its songs are, or how they ended."""
         self.state.lyrics = tuple(self._lyrics)

@@ -130,12 +130,13 @@ def _apply_top_p(scores: Array, weights: Array, limit: float) -> None:
         num_equal += scores[place] == bound
         weights[place] = weights[place] if scores[place] >= bound else _F(0)
     num_left = max(1, int(np.ceil((limit - above) / weight))) if weight > 0 else 1
-    place = len(scores) - 1
+    # The first of them go, as a stable sort has it.
+    place = 0
     while num_equal > num_left:
         if scores[place] == bound:
             weights[place] = _F(0)
             num_equal -= 1
-        place -= 1
+        place += 1
 
 
 @compiled

@@ -89,11 +89,15 @@ def sample(logits: torch.Tensor, params: RowParams, uniform: torch.Tensor) -> to
 
 
 def sample_sorted(logits: torch.Tensor, params: RowParams, uniform: torch.Tensor) -> torch.Tensor:
-    """Draw as ``sample`` does, on any device: a GPU sorts whole vocabularies sooner than it answers in between."""
+    """Draw as ``sample`` does, on any device: a GPU sorts whole vocabularies sooner than it answers in between.
+
+    What is left is laid out by id, so that a number draws the token that it draws on the CPU.
+    """
     scores, ids = filter_sorted(logits, params)
-    running = scores.softmax(1).cumsum(1, dtype=torch.float64)
-    place = (running <= uniform * running[:, -1:]).sum(1, keepdim=True).clamp(max=running.shape[1] - 1)
-    return torch.where(scores[:, -1].isfinite(), ids.gather(1, place).squeeze(1), -1)
+    weights = torch.zeros_like(scores).scatter_(1, ids, scores.softmax(1))
+    running = weights.cumsum(1, dtype=torch.float64)
+    place = (running <= uniform * running[:, -1:]).sum(1).clamp(max=running.shape[1] - 1)
+    return torch.where(scores[:, -1].isfinite(), place, -1)
 
 
 def filter_sorted(logits: torch.Tensor, params: RowParams) -> tuple[torch.Tensor, torch.Tensor]:

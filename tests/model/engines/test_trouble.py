@@ -21,12 +21,14 @@ from model import (
     Request,
     SamplingParams,
     SettingsError,
+    SongFailed,
 )
 from model.checkpoint.architecture import Architecture
 from model.checkpoint.weights import CPU
-from model.engines.batching import CHUNK, BatchingEngine
+from model.engines.batching import BatchingEngine
 from model.engines.choice import count_slots
 from model.engines.interface import RequestState
+from model.engines.scheduler import CHUNK
 from model.network.base import Chunk
 from model.network.cache import KVCache, slot_bytes
 from model.network.machine import free_memory
@@ -56,6 +58,17 @@ def spoil_decode(
         return logits
 
     monkeypatch.setattr(engine._network, "decode", spoilt)
+
+
+def test_a_request_without_probabilities_ends_with_a_plain_error(
+    engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(logits: torch.Tensor) -> None:
+        logits[:] = torch.nan
+
+    spoil_decode(engine, monkeypatch, spoil)
+    with pytest.raises(SongFailed, match="no usable probabilities"):
+        write(engine, make_request())
 
 
 def test_a_nan_ends_its_row_and_no_other(engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +242,7 @@ def test_a_long_prompt_is_read_in_chunks_while_songs_run_and_once_for_all_its_so
     read.clear()
     long = RequestState(make_request("qz" * 30, num_return_sequences=3))
     engine.add(long)
-    prompt = len(engine._groups[-1].prompt_ids)
+    prompt = len(engine._scheduler.groups[-1].prompt_ids)
     assert prompt > CHUNK
     before = running.lyrics
     engine.step(lambda _: None)

@@ -138,6 +138,18 @@ def test_a_row_draws_the_same_alone_as_in_any_crowd(sample: Sample) -> None:
     assert together[0] == logits[0].argmax()
 
 
+@pytest.mark.parametrize("vocabulary", [33, 5000])
+def test_a_number_draws_the_same_token_on_a_cpu_as_where_it_is_sorted(vocabulary: int) -> None:
+    torch.manual_seed(1)
+    rows = 40 * len(MIXED)
+    logits = torch.randn(rows, vocabulary) * 3
+    logits[::2] = (logits[::2] * 2).round()  # Where tokens are equal, the same of them are left.
+    uniform = torch.rand(rows, 1, dtype=torch.float64)
+    params = RowParams.of([SamplingParams(**sampling) for sampling in MIXED] * 40, vocabulary)
+    same = sample(logits, params, uniform) == sample_sorted(logits, params, uniform)
+    assert same.float().mean() >= 0.99  # A number that falls on the edge of two tokens may go to either.
+
+
 @both_ways
 def test_tokens_are_drawn_as_often_as_their_probability_says(sample: Sample) -> None:
     logits = torch.tensor([0.5, 0.25, 0.125, 0.125]).log().expand(4000, 4)
