@@ -66,8 +66,7 @@ class Split:
     def choruses_return(self) -> bool:
         """Whether, in the songs to learn, most choruses after the first repeat it; reads all of them, once."""
         counts = [count_choruses(song.lyric) for song in self.train]
-        later, repeated = (sum(count) for count in zip(*counts, strict=True))
-        return repeated > later / 2
+        return sum(repeated for _, repeated in counts) > sum(later for later, _ in counts) / 2
 
 
 def split_songs(reading: Reading, validation_fraction: float, seed: int) -> Split:
