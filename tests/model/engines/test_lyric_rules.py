@@ -11,6 +11,7 @@ from model.checkpoint.tokenizer import SongTokenizer
 from model.engines.batching import BatchingEngine
 from model.engines.interface import RequestState
 from model.engines.lyric_rules import LyricRules
+from model.sampling.sampler import penalize
 from tests.conftest import make_metadata, make_request
 from tests.model.engines.test_batching import load, run, write
 
@@ -86,7 +87,7 @@ def test_a_chorus_that_does_not_fit_is_not_begun(script: Script) -> None:
 def seen(engine: BatchingEngine, request: Request) -> list[str]:
     """Return the tokens that the penalty holds back after the request's one song."""
     found: list[list[int]] = []
-    real = model.engines.batching.penalize
+    real = penalize
 
     def spy(logits: torch.Tensor, ids: torch.Tensor, penalty: torch.Tensor) -> None:
         found.append(ids[0].tolist())
