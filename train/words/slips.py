@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from train.words.rhyme import is_known
-from train.words.wording import share, sung_lines, words
+from train.words.sung import sung_lines, words_of
+from train.words.wording import share
 
 CIRCLES = 3
 """How often a line says the same two words until it turns in circles."""
@@ -64,7 +65,7 @@ def measure_slips(lyrics: Sequence[Lyric], learnt: Iterable[str] = ()) -> Slips:
         learnt: Words of the training songs, in lower case, which count as known.
     """
     known = frozenset(learnt)
-    spoken = Counter(word for lyric in lyrics for word in words(lyric.text))
+    spoken = Counter(word for lyric in lyrics for word in words_of(lyric.text))
     returning = [found for lyric in lyrics if (found := subject_returns(lyric)) is not None]
     return Slips(
         subject_returns=share(sum(returning), len(returning)),
@@ -98,8 +99,8 @@ def _nests(text: str, opening: str, closing: str) -> bool:
 
 
 def _content(text: str) -> set[str]:
-    return {word.removesuffix("'s") for word in words(text)} - _FUNCTION_WORDS
+    return {word.removesuffix("'s") for word in words_of(text)} - _FUNCTION_WORDS
 
 
 def _circles(lyric: Lyric) -> bool:
-    return any(max(Counter(pairwise(words(line))).values(), default=0) >= CIRCLES for line in sung_lines(lyric.text))
+    return any(max(Counter(pairwise(words_of(line))).values(), default=0) >= CIRCLES for line in sung_lines(lyric.text))

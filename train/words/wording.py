@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 
 from model.song import is_tag
 from train.words.rhyme import rhyming_lines
+from train.words.sung import words_of
 
 ARCHAIC = frozenset(
     """
@@ -19,7 +20,6 @@ ARCHAIC = frozenset(
 )
 """Words that songs of today do without; none of them has a modern meaning beside the old one."""
 
-_WORD = re.compile(r"\w+(?:'\w+)*")
 _TAG = re.compile(r"\[(?P<name>\D+?) ?(?P<number>\d+)?\]")
 _REFRAINS = ("chorus", "hook", "refrain")
 
@@ -53,20 +53,9 @@ class _Stanza:
     lines: tuple[str, ...]
 
 
-def words(lyric: str) -> list[str]:
-    """Return the words in lower case, without punctuation and section tags."""
-    sung = "\n".join(sung_lines(lyric))
-    return _WORD.findall(sung.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower())
-
-
-def sung_lines(lyric: str) -> list[str]:
-    """Return the lines that are neither blank nor section tags."""
-    return [line for line in lyric.splitlines() if line.strip() and not is_tag(line)]
-
-
 def measure_wording(lyrics: Sequence[str]) -> Wording:
     """Measure lyrics all together: long songs weigh more than short ones."""
-    songs = [words(lyric) for lyric in lyrics]
+    songs = [words_of(lyric) for lyric in lyrics]
     spoken = list(chain.from_iterable(songs))
     pairs = list(chain.from_iterable(map(pairwise, songs)))
     stanzas = [_stanzas(lyric) for lyric in lyrics]
@@ -137,7 +126,7 @@ def _each_stanza(lyric: str) -> Iterator[_Stanza]:
 
 
 def _words_of_lines(lines: Iterable[str]) -> list[tuple[str, ...]]:
-    return [tuple(_WORD.findall(line.lower())) for line in lines]
+    return [tuple(words_of(line)) for line in lines]
 
 
 def _count_rhymes_of(stanzas: Iterable[_Stanza]) -> Counter[str]:
