@@ -54,7 +54,7 @@ COMMANDS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 }  # fmt: skip
 """What members send."""
 
-Trouble = Callable[[Store, datetime], Awaitable[object]]
+Trouble = Callable[[Store, datetime], Awaitable[Any]]
 
 
 def fill(database: Path, num_songs: int, num_members: int) -> datetime:
@@ -131,14 +131,14 @@ async def measure(database: Path, moment: datetime, seconds: float) -> dict[str,
         numbers = iter(range(1, 10**9))
         for name, trouble in TROUBLES.items():
             began = time.perf_counter()
-            deleting = asyncio.create_task(asyncio.sleep(seconds) if trouble is None else trouble(bot.store, moment))  # type: ignore[arg-type]
+            deleting = asyncio.ensure_future(trouble(bot.store, moment) if trouble else asyncio.sleep(seconds))
             times[name] = await send_until(deleting, bot, api, numbers)
             print(f"{name}: {time.perf_counter() - began:.1f} s")
     return times
 
 
 async def send_until(
-    ended: "asyncio.Task[Any]", bot: LyricsBot, api: Discord, numbers: Iterator[int]
+    ended: "asyncio.Future[Any]", bot: LyricsBot, api: Discord, numbers: Iterator[int]
 ) -> dict[str, list[float]]:
     """Send commands, ten a second and each of another member, until something has ended."""
     sent: dict[int, tuple[str, float]] = {}

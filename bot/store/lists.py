@@ -74,7 +74,8 @@ class ListStore(RequestStore):
             )
 
     async def _list(self, name: ListName, user_id: int, page: int, page_size: int, search: str | None) -> ListPage:
-        rows, values = _ROWS[name], [user_id]
+        rows: str = _ROWS[name]
+        values: list[int | str] = [user_id]
         if search is not None:
             await self._keep_words(user_id)
             words = wanted(search)
