@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from model.checkpoint.folder import CURRENT
 from model.errors import LyricsError, describe_violations
@@ -13,7 +13,7 @@ from train.commands.use import use
 from train.config import CheckConfig, FitConfig, UseConfig
 from train.measuring.config import CompareConfig, EvaluateConfig, SampleConfig
 
-COMMANDS = {
+COMMANDS: dict[str, type[BaseModel]] = {
     "check": CheckConfig,
     "fit": FitConfig,
     "evaluate": EvaluateConfig,
