@@ -1,4 +1,4 @@
-"""The command line: ``python -m train check``, ``fit``, ``evaluate``, ``compare``, ``sample`` and ``use``."""
+"""The command line: ``python -m train check``, ``fit``, ``evaluate``, ``compare``, ``sample``, ``convert`` and ``use``."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from model.checkpoint.folder import CURRENT
 from model.errors import LyricsError, describe_violations
 from train.command_line import parse
 from train.commands.use import use
-from train.config import CheckConfig, FitConfig, UseConfig
+from train.config import CheckConfig, ConvertConfig, FitConfig, UseConfig
 from train.measuring.config import CompareConfig, EvaluateConfig, SampleConfig
 
 COMMANDS: dict[str, type[BaseModel]] = {
@@ -19,6 +19,7 @@ COMMANDS: dict[str, type[BaseModel]] = {
     "evaluate": EvaluateConfig,
     "compare": CompareConfig,
     "sample": SampleConfig,
+    "convert": ConvertConfig,
     "use": UseConfig,
 }
 
@@ -68,6 +69,10 @@ def _run(config: object) -> None:
             from train.commands.sample import sample  # noqa: PLC0415
 
             sample(config)
+        case ConvertConfig():
+            from train.commands.convert import convert  # noqa: PLC0415
+
+            convert(config)
         case UseConfig():
             use(config, CURRENT)
 

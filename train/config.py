@@ -22,6 +22,9 @@ def _refuse_empty(name: str) -> str:
 Name = Annotated[str, AfterValidator(_refuse_empty)]
 """What is named on the command line, just as it was typed."""
 
+Folder = Annotated[Path, AfterValidator(expand_home)]
+"""A folder of this machine; ``~`` is the home folder, be it behind ``--output=`` where no shell opens it."""
+
 SCRATCH_ONLY = {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"}
 """The settings that a base brings itself."""
 
@@ -82,15 +85,25 @@ class CheckConfig(DataConfig):
     )
 
 
+class ConvertConfig(BaseModel):
+    """Make safetensors of a checkpoint's other weights.
+
+    Those are, say, in pytorch_model.bin; the bot and training then read it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Annotated[Name, ARGUMENT] = Field(description="Checkpoint folder, or a hub id together with --output")
+    output: Folder | None = Field(None, description="Folder to write to; must be new. The default is the folder itself")
+
+
 class FitConfig(DataConfig):
     """Fine-tune a GPT-2 on songs.
 
     The checkpoint that it writes is what the bot serves from its next start, where it is of use.
     """
 
-    output: Annotated[Path, AfterValidator(expand_home)] = Field(
-        description="Folder to write the checkpoint to, say checkpoints/NAME; must be new"
-    )
+    output: Folder = Field(description="Folder to write the checkpoint to, say checkpoints/NAME; must be new")
     base: str = Field("openai-community/gpt2", description="Checkpoint folder or hub id to start from")
     from_scratch: bool = Field(
         default=False,
@@ -202,6 +215,4 @@ class UseConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    checkpoint: Annotated[Path, AfterValidator(expand_home), ARGUMENT] = Field(
-        description="Its folder; checkpoints/current then points there"
-    )
+    checkpoint: Annotated[Folder, ARGUMENT] = Field(description="Its folder; checkpoints/current then points there")
