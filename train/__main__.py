@@ -1,4 +1,4 @@
-"""The command line: ``python -m train check``, ``fit``, ``evaluate``, ``compare``, ``sample``, ``convert`` and ``use``."""
+"""The command line: ``python -m train --help`` lists what it can do."""
 
 import logging
 import os
