@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import aiosqlite
 
-from bot.layers import Ceilings
+from bot.sampling.layers import Ceilings
 from bot.store.connection import Connection, first
 from bot.store.records import ServerSettings, changed, parse, parse_sampling
 from model import SamplingParams
