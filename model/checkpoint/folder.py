@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from model.checkpoint import advice
 from model.errors import CheckpointError, describe_violations
+from model.paths import expand_home
 
 METADATA_FILE = "lyrics.json"
 CURRENT = Path("checkpoints/current")
@@ -47,6 +48,12 @@ class Metadata(BaseModel):
         default_factory=dict, description="The most common values of each header field but the title"
     )
     opening_tag: str | None = Field(None, description="The section tag that most training songs open with, if any")
+    penalizes: Literal["tokens", "words"] = Field(
+        "tokens",
+        description="What the repetition penalty holds back: any token, as in transformers, or the lyric's words alone",
+    )
+    choruses_return: bool = Field(default=False, description="Whether a chorus that opens again repeats its lines")
+    has_stanzas: bool = Field(default=False, description="Whether a song may end where its next stanza does not fit")
     created: AwareDatetime
 
 
@@ -79,7 +86,7 @@ class Checkpoint:
         Raises:
             CheckpointError: Where a file is missing or damaged, or the hub cannot be reached.
         """
-        path, name = Path(source).expanduser(), str(source)
+        path, name = expand_home(source), str(source)
         if path.is_dir():
             path = path.resolve()
             name = path.name

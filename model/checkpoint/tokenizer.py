@@ -105,8 +105,7 @@ class SongTokenizer:
             PromptTooLong: Where the prompt leaves no room to write in.
             SongFailed: Where the tokenizer cannot read it, or there is nothing to begin with.
         """
-        with _failing_alone("The model's tokenizer cannot read that prompt: please try other words."):
-            ids = self._encode(text)
+        ids = self.split(text)
         if self.start_id is not None:
             ids = [self.start_id, *ids]
         if not ids:
@@ -114,6 +113,25 @@ class SongTokenizer:
         if len(ids) >= context:
             raise PromptTooLong(f"That prompt takes {len(ids)} tokens of the model's {context}: please shorten it.")
         return ids
+
+    def split(self, text: str) -> list[int]:
+        """Return the tokens of a text, without a start token.
+
+        Raises:
+            SongFailed: Where the tokenizer cannot read it.
+        """
+        with _failing_alone("The model's tokenizer cannot read that prompt: please try other words."):
+            return self._encode(text)
+
+    def text_of(self, token: int) -> str:
+        """Return the text of a token by itself, a part of a character as ``U+FFFD``; none of a control token.
+
+        Raises:
+            SongFailed: Where the tokenizer makes no text of it.
+        """
+        with _failing_alone(_NO_TEXT):
+            text: str = self._tokenizer.decode([token], skip_special_tokens=True)
+        return text
 
     def stream(self, prompt_ids: Sequence[int] = ()) -> "TextStream":
         """Return an empty text that grows by tokens, after those of a prompt."""

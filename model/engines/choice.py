@@ -11,6 +11,7 @@ from model.checkpoint.tokenizer import SongTokenizer
 from model.checkpoint.weights import Weights, is_finite
 from model.engines.batching import BatchingEngine
 from model.engines.interface import Engine, EngineOptions
+from model.engines.lyric_rules import LyricRules
 from model.engines.self_check import log_self_check
 from model.errors import CheckpointError, SettingsError
 from model.network.base import Network
@@ -57,7 +58,7 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
     slots = count_slots(model, options, device, dtype)
     why = f"the fastest of this {device.type}" if options.precision == "auto" else "as PRECISION says"
     log_self_check(checkpoint, tokenizer, f"{precision}, {why}; up to {slots} songs side by side")
-    return BatchingEngine(checkpoint, network, tokenizer, slots)
+    return BatchingEngine(checkpoint, network, tokenizer, slots, LyricRules.of(checkpoint, options))
 
 
 def choose_precision(options: EngineOptions, device: torch.device) -> Precision:

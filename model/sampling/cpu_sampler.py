@@ -27,9 +27,11 @@ def penalize(logits: Array, seen: Indices, penalty: Array) -> None:
     scores = np.empty(count, np.float32)
     for row in range(rows):
         for place in range(count):
-            scores[place] = logits[row, seen[row, place]]
+            scores[place] = logits[row, seen[row, place]] if seen[row, place] >= 0 else _F(0)
         for place in range(count):
             score = scores[place]
+            if seen[row, place] < 0:
+                continue
             logits[row, seen[row, place]] = score * penalty[row, 0] if score < _F(0) else score / penalty[row, 0]
 
 

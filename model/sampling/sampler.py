@@ -52,12 +52,21 @@ def penalize(logits: torch.Tensor, seen: torch.Tensor, penalty: torch.Tensor) ->
 
     Args:
         logits: Shape (rows, vocabulary).
-        seen: Ids in prompt and song, shape (rows, any); repeats do no harm.
+        seen: Ids in prompt and song, shape (rows, any); repeats do no harm, and below 0 stands nothing.
         penalty: Shape (rows, 1); 1 changes nothing.
     """
     if logits.device.type == "cpu":
         cpu_sampler.penalize(logits.numpy(), seen.contiguous().numpy(), penalty.numpy())
-        return
+    else:
+        penalize_scattered(logits, seen, penalty)
+
+
+def penalize_scattered(logits: torch.Tensor, seen: torch.Tensor, penalty: torch.Tensor) -> None:
+    """Hold back as ``penalize`` does, on any device."""
+    # All writes to one place have to be the same, so nothing is written as some token that was seen, if one was.
+    seen = torch.where(seen < 0, seen.amax(1, keepdim=True), seen)
+    penalty = torch.where(seen[:, :1] < 0, 1.0, penalty)
+    seen = seen.clamp(min=0)
     scores = logits.gather(1, seen)
     logits.scatter_(1, seen, torch.where(scores < 0, scores * penalty, scores / penalty))
 

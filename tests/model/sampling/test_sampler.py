@@ -10,7 +10,7 @@ from transformers.generation.logits_process import TemperatureLogitsWarper, TopK
 
 from model import SamplingParams
 from model.sampling.cpu_sampler import choose
-from model.sampling.sampler import RowParams, filter_sorted, penalize, sample, sample_sorted
+from model.sampling.sampler import RowParams, filter_sorted, penalize, penalize_scattered, sample, sample_sorted
 
 Mask = Callable[[torch.Tensor, SamplingParams], torch.Tensor]
 Sample = Callable[[torch.Tensor, RowParams, torch.Tensor], torch.Tensor]
@@ -106,6 +106,13 @@ def test_the_penalty_is_that_of_transformers(penalty: float) -> None:
     expected = RepetitionPenaltyLogitsProcessor(penalty)(seen, logits.clone())
     penalize(logits, seen, torch.full((3, 1), penalty))
     assert torch.equal(logits, expected)
+
+
+@pytest.mark.parametrize("penalize", [penalize, penalize_scattered])
+def test_what_is_no_token_is_held_back_by_nobody(penalize: Callable[..., None]) -> None:
+    logits = torch.tensor([[2.0, -2.0, 1.0]] * 4)
+    penalize(logits, torch.tensor([[-1, 1, -1], [0, -1, 0], [-1, -1, -1], [-1, 0, 1]]), torch.full((4, 1), 2.0))
+    assert logits.tolist() == [[2, -4, 1], [1, -2, 1], [2, -2, 1], [1, -4, 1]]
 
 
 MIXED: tuple[dict[str, Any], ...] = (
