@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bot.client import LyricsBot
 from bot.config import Config
-from bot.preview import serve_preview
+from bot.preview import at_a_desktop, serve_preview
 from bot.store import Store
 from model import EngineOptions, LyricsError, LyricsService, describe_violations, locate
 
@@ -64,7 +64,7 @@ async def serve(bot: LyricsBot, config: Config) -> None:
     """Connect the bot to Discord, or to the preview where there is no token."""
     if config.discord_token is None:
         print("There is no DISCORD_TOKEN, so this is a local preview: set one to join Discord.")
-        await serve_preview(bot, port=config.preview_port)
+        await serve_preview(bot, port=config.preview_port, open_browser=config.preview_open and at_a_desktop())
         return
     try:
         await bot.login(config.discord_token.get_secret_value())
