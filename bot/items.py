@@ -1,10 +1,15 @@
 """What every button and menu of the bot has in common."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import discord
+from discord.ui import Modal
 
 from bot.tree import report_error
+
+FORM_OPEN = 900.0
+"""Seconds that a form may be filled in; discord.py cannot know of one that was closed, and would keep it for ever."""
 
 
 class Reported:
@@ -16,15 +21,36 @@ class Reported:
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Answer the click."""
-        interaction.client.tree.remember_handler()
-        try:
-            await self.respond(interaction)
-        except Exception as error:  # noqa: BLE001 - the one place for them decides
-            await report_error(interaction, error)
+        await _report_errors(interaction, self.respond)
 
     async def respond(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the item is for."""
         raise NotImplementedError
+
+
+class ReportedModal(Modal):
+    """A form whose errors are sent the way of all others; it waits a while to be filled in, and is then forgotten."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title=title, timeout=FORM_OPEN)
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Answer the form."""
+        await _report_errors(interaction, self.respond)
+
+    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+        """Do what the form is for."""
+        raise NotImplementedError
+
+
+async def _report_errors(
+    interaction: discord.Interaction[Any], respond: Callable[[discord.Interaction[Any]], Awaitable[None]]
+) -> None:
+    interaction.client.tree.remember_handler()
+    try:
+        await respond(interaction)
+    except Exception as error:  # noqa: BLE001 - the one place for them decides
+        await report_error(interaction, error)
 
 
 def is_private(interaction: discord.Interaction[Any]) -> bool:

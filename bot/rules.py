@@ -5,7 +5,7 @@ from typing import Any
 
 import discord
 
-from bot.layers import Layer, Settings, resolve
+from bot.layers import EffectiveSettings, Layer, resolve
 from bot.store import ServerSettings, Store
 from model import LyricsError
 
@@ -18,7 +18,7 @@ class WrongChannel(LyricsError):  # noqa: N818 - named for what happened, as the
 class Here:
     """What applies to a member in a place."""
 
-    settings: Settings
+    settings: EffectiveSettings
     server: ServerSettings
 
 

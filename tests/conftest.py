@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
-from model import Checkpoint, GeneratedSong, GenerationRequest, Header, Metadata, SamplingParams
+from model import Checkpoint, GeneratedSong, Header, Metadata, Request, SamplingParams
 from model.engines.interface import SerialEngine
 from model.song import BOS_TOKEN, EOS_TOKEN
 
@@ -51,12 +51,10 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
 
-def make_request(
-    prompt: str = "two lanterns", *, header: Header | None = None, **sampling: object
-) -> GenerationRequest:
+def make_request(prompt: str = "two lanterns", *, header: Header | None = None, **sampling: object) -> Request:
     """Return a small request with a seed."""
     params = {"max_length": 12, "num_return_sequences": 2, "seed": 7} | sampling
-    return GenerationRequest(prompt, header or Header(), SamplingParams.model_validate(params))
+    return Request(prompt, header or Header(), SamplingParams.model_validate(params))
 
 
 def make_metadata(**fields: object) -> Metadata:
@@ -85,7 +83,7 @@ class GatedEngine(SerialEngine):
 
     def generate(
         self,
-        request: GenerationRequest,
+        request: Request,
         on_progress: Callable[[tuple[str, ...]], None],
         should_stop: Callable[[], bool],
     ) -> tuple[GeneratedSong, ...]:

@@ -6,15 +6,15 @@ from datetime import datetime
 
 from bot.store.connection import Connection
 from bot.store.records import StoredRequest, parse_sampling
-from model import Finished, GeneratedSong, GenerationRequest, Header
+from model import Finished, GeneratedSong, Header, Request
 
 
-class Requests(Connection):
+class RequestStore(Connection):
     """The part of the store that keeps what is asked for and what is written."""
 
     async def add_request(
         self,
-        request: GenerationRequest,
+        request: Request,
         *,
         user_id: int,
         guild_id: int | None,

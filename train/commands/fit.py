@@ -20,7 +20,7 @@ from transformers import (
 
 from model.checkpoint.folder import METADATA_FILE, Checkpoint, Metadata, point_current
 from model.checkpoint.pretrained import load_pretrained
-from model.engines.interface import GenerationRequest
+from model.engines.interface import Request
 from model.engines.reference import ReferenceEngine
 from model.errors import CheckpointError, LyricsError
 from model.sampling.params import SamplingParams
@@ -29,7 +29,7 @@ from train.config import SCRATCH_ONLY, FitConfig
 from train.learning.loop import Material, Trained, train
 from train.learning.partial_run import PartialRun, ResumeError, explain_full_disk
 from train.learning.processes import Processes
-from train.learning.progress import ProgressEvent, Report, reporting
+from train.learning.progress import ProgressEvent, ReportProgress, reporting
 from train.measuring.evaluation import Evaluator
 from train.measuring.report import REPORT_FILE, write_report
 from train.songs.reading import Reading, read_songs
@@ -45,7 +45,7 @@ MAX_SHARD_SIZE = "15MB"
 MAX_PROBLEMS = 20
 """Lines about what was skipped, before training starts."""
 
-_SAMPLE = GenerationRequest("", Header(), SamplingParams(num_return_sequences=1, seed=1))
+_SAMPLE = Request("", Header(), SamplingParams(num_return_sequences=1, seed=1))
 
 
 def fit(config: FitConfig, current: Path) -> None:
@@ -147,7 +147,7 @@ def _publish(config: FitConfig, current: Path, partial: PartialRun) -> None:
     log.info("%s is finished, and %s points at it", config.output, current)
 
 
-def _show(config: FitConfig, trained: Trained, sample: str, report: Report) -> None:
+def _show(config: FitConfig, trained: Trained, sample: str, report: ReportProgress) -> None:
     steps = trained.steps
     report(
         ProgressEvent(

@@ -1,4 +1,4 @@
-"""The buttons and the menu under songs. What they carry is in their custom ids; what they do, in ``Songs``."""
+"""The buttons and the menu under songs. What they carry is in their custom ids; what they do, in ``SongActions``."""
 
 import re
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -9,7 +9,7 @@ from discord.ui import Button, DynamicItem, Item, View
 from bot.items import Reported
 
 if TYPE_CHECKING:  # The messages that Songs shows have these buttons in them.
-    from bot.features.lyrics.songs import Songs
+    from bot.features.lyrics.actions import SongActions
 
 Action = Literal[
     "turn", "again", "continue", "variations", "share", "export", "favourite", "unfavourite", "post", "delete", "erase"
@@ -19,8 +19,8 @@ Action = Literal[
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
-def _songs(interaction: discord.Interaction[Any]) -> "Songs":
-    songs: Songs = interaction.client.songs
+def _songs(interaction: discord.Interaction[Any]) -> "SongActions":
+    songs: SongActions = interaction.client.songs
     return songs
 
 

@@ -9,7 +9,7 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.features.lyrics.suggestions import suggest
-from bot.features.lyrics.writing.wish import Wish, check_prompt
+from bot.features.lyrics.writing.request import MemberRequest, check_prompt
 from bot.features.lyrics.writing.writer import Writer
 from bot.rules import Rules
 from model import Header, LyricsError, LyricsService
@@ -74,7 +74,7 @@ class Lyrics(commands.Cog):
         sampling = here.settings.this_time(seed=seed, num_return_sequences=songs, max_length=length)
         async with self.writer.reply(interaction, private=here.server.private if private is None else private) as reply:
             header = Header(title, genre, mood, theme)
-            await self.writer.write(reply, Wish.new(self.service.checkpoint, prompt, header, sampling))
+            await self.writer.write(reply, MemberRequest.new(self.service.checkpoint, prompt, header, sampling))
 
     async def continue_as_lyrics(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Write songs that open with the text of a message."""
@@ -84,4 +84,6 @@ class Lyrics(commands.Cog):
         here = await self.rules.for_songs(interaction)
         async with self.writer.reply(interaction, private=here.server.private) as reply:
             sampling = here.settings.sampling
-            await self.writer.write(reply, Wish.new(self.service.checkpoint, message.clean_content, Header(), sampling))
+            await self.writer.write(
+                reply, MemberRequest.new(self.service.checkpoint, message.clean_content, Header(), sampling)
+            )

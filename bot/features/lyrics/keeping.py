@@ -19,7 +19,7 @@ KeepingAction = Literal["favourite", "unfavourite", "post", "delete", "erase"]
 
 
 class Keeping:
-    """Answers the buttons under a song that change what is kept of it; ``Songs`` lets only its owner come here."""
+    """Answers the buttons under a song that change what is kept of it, for its owner alone (see ``SongActions``)."""
 
     def __init__(self, store: Store, rules: Rules) -> None:
         self.store = store

@@ -16,7 +16,7 @@ from model.checkpoint.tokenizer import SongTokenizer
 from model.checkpoint.weights import CPU, Gpt2Config, Weights
 from model.engines.batching import CHUNK, BatchingEngine
 from model.engines.choice import choose_precision, load_engine
-from model.engines.interface import Job
+from model.engines.interface import RequestState
 from model.engines.reference import ReferenceEngine
 from model.network.base import Chunk, Network
 from model.network.cpu import CpuNetwork
@@ -168,7 +168,7 @@ def test_a_damaged_tokenizer_is_refused(tmp_path: Path) -> None:
 def test_a_tokenizer_of_more_tokens_than_the_model_has_is_told_from_a_prompt(tmp_path: Path) -> None:
     engine = load_engine(Checkpoint.open(save_shape(tmp_path, vocab_size=9)), EngineOptions())
     with pytest.raises(SongFailed, match="tokenizer is another model's"):
-        engine.add(Job(make_request()))
+        engine.add(RequestState(make_request()))
 
 
 def test_what_is_no_gpt2_is_served_by_the_reference_engine_with_a_warning(
@@ -184,10 +184,10 @@ def test_what_is_no_gpt2_is_served_by_the_reference_engine_with_a_warning(
     engine = load_engine(Checkpoint.open(folder), EngineOptions())
     assert isinstance(engine, ReferenceEngine)
     assert "one request at a time: its architecture is gpt_neox" in caplog.text
-    job = Job(make_request())
-    engine.add(job)
+    state = RequestState(make_request())
+    engine.add(state)
     engine.step(lambda _: None)
-    assert job.songs is not None
+    assert state.songs is not None
 
 
 def test_precision_is_what_the_host_says_or_the_fastest() -> None:
@@ -223,11 +223,11 @@ def test_recorded_steps_write_the_tokens_of_generate_on_the_gpu(tiny_checkpoint:
         network = GpuNetwork(weights)
     engine = BatchingEngine(checkpoint, network, SongTokenizer.load(checkpoint), 6)
     requests = [make_request(seed=seed, num_return_sequences=2, max_length=60, top_k=1) for seed in range(4)]
-    jobs = [Job(request) for request in requests]
-    run(engine, *jobs, arriving=(0, 3, 3, 20))
+    states = [RequestState(request) for request in requests]
+    run(engine, *states, arriving=(0, 3, 3, 20))
     reference = ReferenceEngine.load(checkpoint)
-    for job in jobs:
-        assert job.songs == reference.generate(job.request, lambda _: None, lambda: False)
+    for state in states:
+        assert state.songs == reference.generate(state.request, lambda _: None, lambda: False)
 
 
 @pytest.mark.gpu

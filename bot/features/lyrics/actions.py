@@ -10,7 +10,7 @@ from bot.features.lyrics.buttons import Action, CopyButton
 from bot.features.lyrics.keeping import Keeping
 from bot.features.lyrics.message import songs_message
 from bot.features.lyrics.picture.sharing import Sharing, SongsGone, finished_request
-from bot.features.lyrics.writing.wish import Wish
+from bot.features.lyrics.writing.request import MemberRequest
 from bot.features.lyrics.writing.writer import Writer
 from bot.items import is_private
 from bot.rules import Rules
@@ -22,7 +22,7 @@ _FILE_NAME = 40
 """Characters of a file's name at most."""
 
 
-class Songs:
+class SongActions:
     """Answers the buttons under songs, for the member whose songs they are."""
 
     def __init__(self, store: Store, rules: Rules, writer: Writer) -> None:
@@ -50,11 +50,11 @@ class Songs:
                 message = songs_message(request, number, part, private=is_private(interaction))
                 await interaction.response.edit_message(**message)
             case "again":
-                await self._write(interaction, Wish.again(self._checkpoint, request))
+                await self._write(interaction, MemberRequest.again(self._checkpoint, request))
             case "variations":
-                await self._write(interaction, Wish.variation(self._checkpoint, request))
+                await self._write(interaction, MemberRequest.variation(self._checkpoint, request))
             case "continue":
-                await self._write(interaction, Wish.continuation(self._checkpoint, request, number))
+                await self._write(interaction, MemberRequest.continuation(self._checkpoint, request, number))
             case "share":
                 await self.sharing.choose(interaction, request, number)
             case "export":
@@ -94,11 +94,11 @@ class Songs:
     def _checkpoint(self) -> Checkpoint:
         return self.writer.service.checkpoint
 
-    async def _write(self, interaction: discord.Interaction[Any], wish: Wish) -> None:
+    async def _write(self, interaction: discord.Interaction[Any], asked: MemberRequest) -> None:
         here = await self.rules.for_songs(interaction)
         # What comes of a private song is private too.
         async with self.writer.reply(interaction, private=is_private(interaction)) as reply:
-            await self.writer.write(reply, wish.with_sampling(here.settings.hold(wish.request.sampling)))
+            await self.writer.write(reply, asked.with_sampling(here.settings.hold(asked.request.sampling)))
 
 
 async def _offer_copy(interaction: discord.Interaction[Any], request: StoredRequest, number: int) -> None:
