@@ -18,6 +18,8 @@ from pydantic import ValidationError
 from simcord import _dpy_internals
 from simcord._clock import Clock
 from simcord._runtime import _restore_loop
+from simcord.preview._dependencies import _DependencyRead
+from simcord.preview._markdown import _FIELD_POLICIES
 
 from model import LyricsError
 
@@ -32,7 +34,13 @@ STYLE = """
 #refresh, #capture-open { display: none; }
 /* An empty line between two stanzas, which SimCord's own sheet closes up. */
 .embed-card .markdown-paragraph + .markdown-paragraph { margin-top: 1.375em; }
+/* A command that is named in a sentence. */
+.embed-card .command-mention { margin: 0; }
 """
+"""What is added to the page's style sheet."""
+
+OPENS_OPTIONS = "openOptionsOnRender: entry.options.length > 0 && required.length === 0"
+"""How the page has Enter choose an option of a command that needs none; in Discord it sends the command."""
 
 
 class RealTimeEnv(simcord.Env):
@@ -80,7 +88,8 @@ class RealClock(Clock):
 async def serving(env: simcord.Env, preview: Any) -> AsyncIterator[None]:
     """Serve the page, and show on it what the bot has changed, soon after it has."""
     _accept_clicks_on_older_pages(preview)
-    _add_style(preview)
+    _adapt_page(preview)
+    _show_mentions()
     async with preview:
         publishing = asyncio.create_task(_publish_changes(env, preview))
         try:
@@ -117,13 +126,27 @@ def _accept_clicks_on_older_pages(preview: Any) -> None:
     preview._action = act_on_latest  # noqa: SLF001
 
 
-def _add_style(preview: Any) -> None:
+def _adapt_page(preview: Any) -> None:
     serve = preview._server._static  # noqa: SLF001
 
-    async def serve_with_style(request: Any) -> Any:
+    async def serve_adapted(request: Any) -> Any:
         response = await serve(request)
         if request.path == "/preview.css":
             response.text += STYLE
+        elif request.path == "/command-drafts.js":
+            response.text = response.text.replace(OPENS_OPTIONS, "openOptionsOnRender: false")
         return response
 
-    preview._server._static = serve_with_style  # noqa: SLF001
+    preview._server._static = serve_adapted  # noqa: SLF001
+
+
+def _show_mentions() -> None:
+    """Show commands, members and channels by name in an embed, as Discord does, be it a command of the admins."""
+    for text in ("embed_description", "embed_field_value"):
+        _FIELD_POLICIES[text] |= {"commands": True, "mentions": True}
+    may_see = _DependencyRead.entity
+
+    def may_see_name(self: _DependencyRead, kind: str, identity: Any) -> bool:
+        return kind == "command" or may_see(self, kind, identity)
+
+    _DependencyRead.entity = may_see_name  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ import discord
 from discord.ui import Button, DynamicItem, Item, View
 
 from bot.features.lyrics.message import Message
-from bot.features.lyrics.writing.wish import Wish
+from bot.features.lyrics.writing.request import MemberRequest
 from bot.items import Reported
 from bot.look import COLOUR
 from model import Header
@@ -43,8 +43,8 @@ class ExampleButton(Reported, DynamicItem[Button[View]], template=r"example:(?P<
         bot = interaction.client
         here = await bot.rules.for_songs(interaction)
         async with bot.writer.reply(interaction, private=here.server.private) as reply:
-            wish = Wish.new(bot.service.checkpoint, self.prompt, Header(), here.settings.sampling)
-            await bot.writer.write(reply, wish)
+            asked = MemberRequest.new(bot.service.checkpoint, self.prompt, Header(), here.settings.sampling)
+            await bot.writer.write(reply, asked)
 
 
 def welcome_message() -> Message:
