@@ -168,3 +168,9 @@ def test_the_history_has_the_songs(person: Person) -> None:
     person.command("history")
     expect(person.answer()).to_contain_text("Your songs")
     expect(person.answer()).to_contain_text(PROMPT)
+
+
+def test_the_help_names_commands_as_discord_does(person: Person) -> None:
+    person.command("help")
+    expect(person.answer()).to_contain_text("/server")
+    expect(person.answer()).not_to_contain_text(re.compile("</|unavailable"))
