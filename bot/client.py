@@ -11,12 +11,13 @@ from bot.features.lists.buttons import OpenMenu, PageButton
 from bot.features.lyrics import ITEMS, SongActions, Writer
 from bot.features.privacy import ForgetButton
 from bot.features.settings.controls import SettingsMenu
+from bot.handling.interaction import LyricsClient
+from bot.handling.sync import sync_if_changed
+from bot.handling.translator import LocaleTranslator
+from bot.handling.tree import LyricsTree
 from bot.layers import Layer
 from bot.rules import Rules
 from bot.store import Store
-from bot.sync import sync_if_changed
-from bot.translator import LocaleTranslator
-from bot.tree import LyricsTree
 from model import LyricsService
 
 PERMISSIONS = discord.Permissions(
@@ -24,7 +25,7 @@ PERMISSIONS = discord.Permissions(
 )
 
 
-class LyricsBot(commands.Bot):
+class LyricsBot(LyricsClient):
     """The bot over a store and a service that the caller opens and closes.
 
     Args:
@@ -35,8 +36,6 @@ class LyricsBot(commands.Bot):
         server_grace: For how long the settings of a server that removed the bot are kept.
         retention_days: For how long requests are kept; 0 keeps them for ever.
     """
-
-    tree: LyricsTree
 
     def __init__(
         self,

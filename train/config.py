@@ -38,6 +38,7 @@ class DataConfig(BaseModel):
     genre_column: str | None = Field(None, description="Column of the genres")
     mood_column: str | None = Field(None, description="Column of the moods")
     theme_column: str | None = Field(None, description="Column of the themes")
+    artist_column: str | None = Field(None, description="Column of the artists")
     where: tuple[str, ...] = Field(
         (), description="Learn only the rows of tables that meet this, say 'language=en' or 'views>=1000'; repeatable"
     )

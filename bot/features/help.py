@@ -9,6 +9,7 @@ from discord import app_commands
 from discord.app_commands import ContextMenu
 from discord.ext import commands
 
+from bot.handling.interaction import Interaction
 from bot.look import COLOUR
 from bot.markup import plain
 from bot.store import Store
@@ -36,7 +37,7 @@ class Help(commands.Cog):
         self.service = service
 
     @app_commands.command()
-    async def help(self, interaction: discord.Interaction[Any]) -> None:
+    async def help(self, interaction: Interaction) -> None:
         """See what you can do, and who may do it."""
         tree = interaction.client.tree
         embed = help_embed(tree.get_commands(), tree.mention)

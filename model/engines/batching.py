@@ -47,7 +47,7 @@ class BatchingEngine:
         self._network = network
         self._tokenizer = tokenizer
         self._slots = slots
-        self._context = network.config.n_positions
+        self._context = network.architecture.context
         self._cache = network.make_cache(slots)
         # The tokens of each slot, for the repetition penalty; behind the last stands the first again.
         self._seen = torch.zeros(slots, self._context, dtype=torch.int64, device=network.device)
@@ -78,7 +78,7 @@ class BatchingEngine:
         ids = self._tokenizer.encode(format_prompt(request.header, opening), self._context)
         if not ids:
             raise SongFailed("This model cannot begin without opening words: please give the song some.")
-        if max(ids) >= self._network.config.vocab_size:
+        if max(ids) >= self._network.architecture.vocabulary:
             raise SongFailed(
                 "The model's tokenizer is another model's: whoever hosts the bot has to copy its folder again."
             )

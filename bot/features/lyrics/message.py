@@ -9,9 +9,10 @@ from typing import TypedDict
 import discord
 from discord.ui import View
 
-from bot.features.lyrics.buttons import Action, SongButton, StopButton
+from bot.features.lyrics.buttons import SongButton, StopButton
 from bot.features.lyrics.parts import song_parts, whole_words
 from bot.features.lyrics.writing.request import MemberRequest
+from bot.handling.songs import Action
 from bot.look import COLOUR
 from bot.markup import MAX_TITLE, cut, plain
 from bot.store import StoredRequest

@@ -1,4 +1,4 @@
-"""What is suggested while a member types a genre, a mood or a theme. No Discord in here."""
+"""What is suggested while a member types a genre, a mood, a theme or an artist. No Discord in here."""
 
 from collections.abc import Iterator
 

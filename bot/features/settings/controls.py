@@ -1,14 +1,15 @@
 """What changes settings under ``/settings show``: a menu, and a form for a value."""
 
 import re
-from typing import Any, Self
+from typing import Self
 
 import discord
-from discord.ui import DynamicItem, Item, Label, Select, TextInput, View
+from discord.ui import DynamicItem, Label, Select, TextInput, View
 
 from bot.features.lyrics.message import Message
 from bot.features.settings.embeds import bounds, origin, settings_embed, shown
-from bot.items import Reported, ReportedModal
+from bot.handling.interaction import Interaction
+from bot.handling.items import Reported, ReportedModal
 from bot.layers import EffectiveSettings, Setting
 from bot.markup import cut, plain
 from bot.presets import DESCRIPTIONS, PRESETS
@@ -32,7 +33,7 @@ def settings_message(settings: EffectiveSettings) -> Message:
     return Message(embed=settings_embed(settings), view=view)
 
 
-async def change_setting(rules: Rules, interaction: discord.Interaction[Any], name: str, value: float | None) -> None:
+async def change_setting(rules: Rules, interaction: discord.Interaction, name: str, value: float | None) -> None:
     """Set one of the clicking member's parameters, or with ``None`` go back to the default.
 
     Raises:
@@ -44,7 +45,7 @@ async def change_setting(rules: Rules, interaction: discord.Interaction[Any], na
     await rules.store.set_sampling(interaction.user.id, name, value)
 
 
-async def take_preset(rules: Rules, interaction: discord.Interaction[Any], preset: SamplingParams) -> None:
+async def take_preset(rules: Rules, interaction: discord.Interaction, preset: SamplingParams) -> None:
     """Set those of the clicking member's parameters that a preset gives.
 
     Raises:
@@ -88,13 +89,10 @@ class SettingsMenu(Reported, DynamicItem[Select[View]], template="settings-menu"
         super().__init__(select)
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """Make the menu of a message that was sent before; what was chosen comes with the interaction."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:  # noqa: ARG003
         return cls()
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Ask for the value, or make the change and show it."""
         chosen, rules = self.item.values[0], interaction.client.rules
         if chosen in BOUNDS:
@@ -130,12 +128,12 @@ class SettingForm(ReportedModal):
             )
         )
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Make the change and show it."""
         await change_setting(interaction.client.rules, interaction, self.name, read_number(self.name, self.typed.value))
         await _show_changed(interaction)
 
 
-async def _show_changed(interaction: discord.Interaction[Any]) -> None:
+async def _show_changed(interaction: Interaction) -> None:
     here = await interaction.client.rules.of(interaction)
     await interaction.response.edit_message(**settings_message(here.settings))

@@ -7,7 +7,7 @@ import discord
 from discord import app_commands
 
 from bot.features.help import about_embed, help_embed
-from bot.tree import LyricsTree
+from bot.handling.tree import LyricsTree
 from model import Checkpoint
 from tests.bot.world import World, embed, lyric, response
 from tests.conftest import GatedEngine, make_metadata

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from model import Checkpoint, GeneratedSong, Request
+from model.checkpoint.architecture import Architecture
 from model.checkpoint.pretrained import load_pretrained
 from model.checkpoint.tokenizer import SongTokenizer
-from model.checkpoint.weights import Gpt2Config, Weights
+from model.checkpoint.weights import Weights
 from model.engines.batching import BatchingEngine
 from model.engines.interface import RequestState
 from model.engines.sequence import Sequence
@@ -19,8 +20,7 @@ from tests.conftest import make_request
 
 def load(folder: Path, slots: int = 8, precision: Precision = "float32") -> BatchingEngine:
     checkpoint = Checkpoint.open(folder)
-    config = Gpt2Config.read(checkpoint)
-    with Weights.open(checkpoint, config) as weights:
+    with Weights.open(checkpoint, Architecture.read(checkpoint)) as weights:
         network = CpuNetwork(weights, PACKED_LINEARS[precision])
     return BatchingEngine(checkpoint, network, SongTokenizer.load(checkpoint), slots)
 
@@ -83,11 +83,10 @@ def expected_ids(folder: Path, prompt: str, *, count: int, penalty: float) -> li
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.2])
-def test_greedy_tokens_are_those_of_generate_alone_and_in_a_batch(
-    engine: BatchingEngine, tiny_checkpoint: Path, penalty: float
-) -> None:
+def test_greedy_tokens_are_those_of_generate_alone_and_in_a_batch(tiny_of_each_family: Path, penalty: float) -> None:
+    engine = load(tiny_of_each_family)
     requests = [greedy(prompt.strip(), penalty=penalty) for prompt in PROMPTS]
-    expected = [expected_ids(tiny_checkpoint, request.prompt, count=40, penalty=penalty) for request in requests]
+    expected = [expected_ids(tiny_of_each_family, request.prompt, count=40, penalty=penalty) for request in requests]
     alone = [tokens_of(engine, [RequestState(request)])[0] for request in requests]
     together = tokens_of(engine, [RequestState(request) for request in requests], arriving=(0, 0, 3, 11))
     assert alone == expected

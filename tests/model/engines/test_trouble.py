@@ -24,7 +24,8 @@ from model import (
     SettingsError,
     SongFailed,
 )
-from model.checkpoint.weights import CPU, Gpt2Config
+from model.checkpoint.architecture import Architecture
+from model.checkpoint.weights import CPU
 from model.engines.batching import CHUNK, BatchingEngine
 from model.engines.choice import count_slots
 from model.engines.interface import MakeFilter, RequestState
@@ -37,6 +38,7 @@ from tests.conftest import GatedEngine, make_request
 from tests.model.engines.test_batching import load, run, write
 
 GB = 10**9
+GPT2 = Architecture.of({"model_type": "gpt2"})
 
 
 @pytest.fixture
@@ -321,13 +323,12 @@ def test_ten_long_songs_do_not_keep_a_short_one_waiting(tiny_checkpoint: Path) -
 
 
 def test_the_slots_are_as_many_as_the_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Gpt2Config(model_type="gpt2")
-    each = slot_bytes(config, torch.float32)
+    each = slot_bytes(GPT2, torch.float32)
     assert each == 2 * 12 * 768 * 1024 * 4
 
     def slots(free: int, **options: Any) -> int:
         monkeypatch.setattr("model.engines.choice.free_memory", lambda _: free)
-        return count_slots(config, EngineOptions(**options), CPU, torch.float32)
+        return count_slots(GPT2, EngineOptions(**options), CPU, torch.float32)
 
     assert slots(100 * GB) == 32
     assert slots(9 * each) == 4
@@ -349,7 +350,7 @@ def test_what_does_not_fit_is_refused_with_the_figure(
 ) -> None:
     monkeypatch.setattr("model.engines.choice.free_memory", lambda _: free)
     with pytest.raises(SettingsError, match=sentence):
-        count_slots(Gpt2Config(model_type="gpt2"), options, CPU, torch.float32)
+        count_slots(GPT2, options, CPU, torch.float32)
 
 
 def test_the_free_memory_is_known() -> None:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
 
 import aiohttp
 import discord
@@ -14,9 +13,9 @@ from bot.features.lyrics.message import left_out_notice, songs_message, writing_
 from bot.features.lyrics.writing.live import Live
 from bot.features.lyrics.writing.reply import Reply
 from bot.features.lyrics.writing.request import MemberRequest
+from bot.handling.tree import describe
 from bot.markup import sendable
 from bot.store import Store, StoredRequest
-from bot.tree import describe
 from model import (
     Failed,
     Finished,
@@ -62,7 +61,7 @@ class Writer:
         self._streams: dict[int, RequestStream] = {}
 
     @asynccontextmanager
-    async def reply(self, interaction: discord.Interaction[Any], *, private: bool) -> AsyncIterator[Reply]:
+    async def reply(self, interaction: discord.Interaction, *, private: bool) -> AsyncIterator[Reply]:
         """Acknowledge an interaction; what goes wrong after Discord's 15 minutes is said in the channel.
 
         Raises:

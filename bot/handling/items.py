@@ -1,12 +1,14 @@
 """What every button and menu of the bot has in common."""
 
+import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import discord
-from discord.ui import Modal
+from discord.ui import Item, Modal
 
-from bot.tree import report_error
+from bot.handling.interaction import Interaction
+from bot.handling.tree import report_error
 
 FORM_OPEN = 900.0
 """Seconds that a form may be filled in; discord.py cannot know of one that was closed, and would keep it for ever."""
@@ -19,11 +21,23 @@ class Reported:
     asks the bot, ``interaction.client``, for everything else.
     """
 
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the item of a message that was sent before, perhaps by an earlier process."""
+        return cls._from_match(match)
+
+    @classmethod
+    def _from_match(cls, match: re.Match[str], /) -> Self:
+        """Make the item from its custom id, as the template takes it apart."""
+        raise NotImplementedError
+
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Answer the click."""
         await _report_errors(interaction, self.respond)
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Do what the item is for."""
         raise NotImplementedError
 
@@ -38,14 +52,12 @@ class ReportedModal(Modal):
         """Answer the form."""
         await _report_errors(interaction, self.respond)
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Do what the form is for."""
         raise NotImplementedError
 
 
-async def _report_errors(
-    interaction: discord.Interaction[Any], respond: Callable[[discord.Interaction[Any]], Awaitable[None]]
-) -> None:
+async def _report_errors(interaction: Interaction, respond: Callable[[Interaction], Awaitable[None]]) -> None:
     interaction.client.tree.remember_handler()
     try:
         await respond(interaction)
@@ -53,6 +65,6 @@ async def _report_errors(
         await report_error(interaction, error)
 
 
-def is_private(interaction: discord.Interaction[Any]) -> bool:
+def is_private(interaction: discord.Interaction) -> bool:
     """Whether the message that was clicked is one that only the clicking member sees."""
     return interaction.message is not None and interaction.message.flags.ephemeral

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class LyricsTree(app_commands.CommandTree[Any]):
     """Reports errors privately, and knows which handlers are under way and by which ids Discord has the commands."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: discord.Client) -> None:
         super().__init__(client)
         self._handlers: set[asyncio.Task[object]] = set()
         self._ids: dict[str, int] = {}
@@ -41,7 +41,7 @@ class LyricsTree(app_commands.CommandTree[Any]):
         self._ids = {command.name: command.id for command in told}
         return told
 
-    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:  # noqa: ARG002
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:  # noqa: ARG002
         """Let everybody in."""
         self.remember_handler()
         return True
@@ -52,7 +52,7 @@ class LyricsTree(app_commands.CommandTree[Any]):
             self._handlers.add(task)
             task.add_done_callback(self._handlers.discard)
 
-    async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
+    async def on_error(self, interaction: discord.Interaction, error: app_commands.AppCommandError, /) -> None:
         """Report an error of a command; see ``report_error``."""
         await report_error(interaction, error)
 
@@ -62,7 +62,7 @@ class LyricsTree(app_commands.CommandTree[Any]):
             await asyncio.wait(self._handlers, timeout=timeout)
 
 
-async def report_error(interaction: discord.Interaction[Any], error: Exception) -> None:
+async def report_error(interaction: discord.Interaction, error: Exception) -> None:
     """Tell the user, and nobody else, what went wrong.
 
     A domain error shows its own sentence. Any other shows a short reference, and the log has the error under
@@ -74,7 +74,7 @@ async def report_error(interaction: discord.Interaction[Any], error: Exception) 
         log.warning("This error could not be reported (%s)", refusal, exc_info=error)
 
 
-def may_only_answer(interaction: discord.Interaction[Any]) -> bool:
+def may_only_answer(interaction: discord.Interaction) -> bool:
     """Whether the bot is here for the user alone, who installed it, and not for the server or in its own chat.
 
     Discord then takes no message of the bot's but its answer to the interaction, and few follow-ups.
@@ -105,7 +105,7 @@ def describe(error: Exception) -> str:
             return f"Something went wrong on our side. If it goes on, tell the bot's host this reference: `{reference}`"
 
 
-async def _reply_privately(interaction: discord.Interaction[Any], sentence: str) -> None:
+async def _reply_privately(interaction: discord.Interaction, sentence: str) -> None:
     if not interaction.response.is_done():
         await interaction.response.send_message(sentence, ephemeral=True)
         return
