@@ -1,14 +1,16 @@
 """The first message of the preview: what this is, what to do, and examples to click."""
 
 import re
-from typing import Any, Self
+from typing import Self
 
 import discord
-from discord.ui import Button, DynamicItem, Item, View
+from discord.ui import Button, DynamicItem, View
 
+from bot.client import LyricsBot
 from bot.features.lyrics.message import Message
 from bot.features.lyrics.writing.request import MemberRequest
-from bot.items import Reported
+from bot.handling.interaction import Interaction
+from bot.handling.items import Reported
 from bot.look import COLOUR
 from model import Header
 
@@ -32,15 +34,13 @@ class ExampleButton(Reported, DynamicItem[Button[View]], template=r"example:(?P<
         super().__init__(Button(label=self.prompt, style=discord.ButtonStyle.primary, custom_id=f"example:{number}"))
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button that was clicked."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         return cls(int(match["number"]))
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Answer as ``/lyrics`` does."""
         bot = interaction.client
+        assert isinstance(bot, LyricsBot), "the preview has no other"
         here = await bot.rules.for_songs(interaction)
         async with bot.writer.reply(interaction, private=here.server.private) as reply:
             asked = MemberRequest.new(bot.service.checkpoint, self.prompt, Header(), here.settings.sampling)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect  # noqa: A004 - Playwright's own
 
 PATIENCE = 60.0
 """Seconds after which whatever is waited for has failed, on the slowest machine."""
@@ -81,6 +81,14 @@ class Person:
         """Click a button of the latest message."""
         self.sent = time.perf_counter()
         self.button(label).click()
+
+    def stop(self) -> None:
+        """Click *Stop*, again where the message was drawn anew under the finger, until the song has ended."""
+        while self.button("Stop").is_visible():
+            with suppress(TimeoutError, AssertionError):
+                self.button("Stop").click(timeout=1000)
+                expect(self.button("Again")).to_be_visible(timeout=1500)
+        expect(self.button("Again")).to_be_visible()
 
     def click_for_new(self, label: str) -> None:
         """Click a button that is answered by a message of its own, and wait until that begins."""
