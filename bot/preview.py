@@ -1,8 +1,10 @@
 """The bot without Discord: the same bot in a simulated server, in a browser on this machine alone."""
 
 import asyncio
+import importlib.util
 import logging
 import os
+import socket
 import sys
 import webbrowser
 from collections.abc import Mapping
@@ -23,6 +25,29 @@ class PreviewError(LyricsError):
     """The preview cannot start."""
 
 
+def check_preview(port: int) -> None:
+    """Say at once what would keep the preview from starting.
+
+    Raises:
+        PreviewError: Where it is not installed or its port cannot be had.
+    """
+    if importlib.util.find_spec("simcord") is None:
+        raise PreviewError(
+            "There is no DISCORD_TOKEN, and the local preview is not installed: set the token, or run "
+            "pip install -c constraints.txt -e '.[preview]'."
+        )
+    with socket.socket() as probe:
+        if os.name == "posix":  # where this means that a port which was just left may be taken again
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PreviewError(
+                f"The preview cannot have port {port} ({error.strerror}), which another preview may hold: end that, or "
+                "set PREVIEW_PORT to another port, or to 0 for any that is free."
+            ) from error
+
+
 async def serve_preview(bot: "LyricsBot", *, port: int, open_browser: bool = False) -> None:
     """Serve the bot in a simulated server with a member and an admin, until it is closed in the browser.
 
@@ -32,25 +57,20 @@ async def serve_preview(bot: "LyricsBot", *, port: int, open_browser: bool = Fal
         open_browser: Whether to open it in a browser, too.
 
     Raises:
-        PreviewError: Where the preview is not installed or its port is taken.
+        PreviewError: Where its port is taken meanwhile.
     """
     # SimCord's own client has no intents, on purpose, which discord.py warns of; and it logs in without a token.
     logging.getLogger("discord.state").setLevel(logging.ERROR)
     logging.getLogger("discord.client").setLevel(logging.WARNING)
-    try:
-        import simcord  # noqa: PLC0415 - an extra, which a bot with a token does without
+    # An extra, which a bot with a token does without.
+    import simcord  # noqa: PLC0415
 
-        from bot.simulation import RealTimeEnv, serving  # noqa: PLC0415
-    except ImportError as error:
-        raise PreviewError(
-            "There is no DISCORD_TOKEN, and the local preview is not installed: set the token, or run "
-            "pip install -c constraints.txt -e '.[preview]'."
-        ) from error
+    from bot.simulation import RealTimeEnv, serving  # noqa: PLC0415
+
     env = RealTimeEnv(bot, check_errors=False)
     try:
         channel, viewers = settle_server(env)
         await env.start()
-        await bot.tree.sync()  # Each simulated Discord is a new one, which was never told of the commands.
         await welcome(bot, channel.id)
         preview = env.preview(channel, viewers=viewers, layout="channel", port=port or None)
         async with serving(env, preview):

@@ -83,11 +83,12 @@ class Person:
         self.button(label).click()
 
     def stop(self) -> None:
-        """Click *Stop*, again where the message was drawn anew under the finger, until the song has ended."""
-        while self.button("Stop").is_visible():
-            with suppress(TimeoutError, AssertionError):
-                self.button("Stop").click(timeout=1000)
-                expect(self.button("Again")).to_be_visible(timeout=1500)
+        """Click *Stop*, and again where the message was drawn anew under the finger, and the click was lost."""
+        for _ in range(5):
+            with suppress(TimeoutError):
+                with self.page.expect_request("**/api/action", timeout=3000):
+                    self.button("Stop").click(timeout=3000)
+                break
         expect(self.button("Again")).to_be_visible()
 
     def click_for_new(self, label: str) -> None:
@@ -126,7 +127,7 @@ class Person:
         found = list(self.failures)
         count = self.page.locator("#inspector-count")
         if count.is_visible():
-            found.append(f"the inspector counts {count.inner_text()}")
+            found.append(f"{count.inner_text()}: {self.page.locator('#diagnostics').text_content()}")
         said = self.page.locator("#action-status, #live-status").all_inner_texts()
         found += [words for words in said if COMPLAINT.search(words)]
         return found

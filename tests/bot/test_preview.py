@@ -40,7 +40,6 @@ async def real_time(world: World, bot_type: type[LyricsBot] = LyricsBot) -> Asyn
         channel, (mira, _) = settle_server(env)
         await env.start()
         try:
-            await bot.tree.sync()
             yield RealTime(env, channel, mira)
         finally:
             await env.shutdown()
@@ -69,7 +68,6 @@ async def test_who_comes_back_to_the_preview_is_the_same_member_in_the_same_serv
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.env.shutdown()
-    await world.store.set_command_fingerprint(world.env.backend.application_id, "of another version")
     first, _ = await serve_closed(world, monkeypatch)
     second, now = await serve_closed(world, monkeypatch)
     assert first == second
