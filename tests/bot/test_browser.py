@@ -61,7 +61,9 @@ def address(log: Path) -> Iterator[str]:
         timer = threading.Timer(3 * PATIENCE, process.kill)
         timer.start()
         try:
-            yield read_address(process.stdout)
+            found = read_address(process.stdout)
+            timer.cancel()
+            yield found
         finally:
             timer.cancel()
             process.terminate()
