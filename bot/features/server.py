@@ -84,6 +84,13 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         return interaction.guild_id is not None and interaction.permissions.manage_guild
 
     @app_commands.command()
+    async def show(self, interaction: discord.Interaction) -> None:
+        """Show what is set for this server."""
+        server = await self.rules.server(interaction)
+        embed = server_embed(server, resolve(server.layer, self.rules.host))
+        await interaction.response.send_message(embed=embed, ephemeral=True)
+
+    @app_commands.command()
     @app_commands.choices(setting=_DEFAULTS)
     @app_commands.describe(setting="Which one", value="Leave it out to have none of the server's own")
     async def default(self, interaction: discord.Interaction, setting: str, value: float | None = None) -> None:
@@ -130,13 +137,6 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         """Choose who sees a song when the member does not say."""
         await self._change(interaction, lambda server: replace(server, private=value))
         await _answer(interaction, f"Songs are now seen {visibility(private=value)}.")
-
-    @app_commands.command()
-    async def show(self, interaction: discord.Interaction) -> None:
-        """Show what is set for this server."""
-        server = await self.rules.server(interaction)
-        embed = server_embed(server, resolve(server.layer, self.rules.host))
-        await interaction.response.send_message(embed=embed, ephemeral=True)
 
     @app_commands.command()
     async def reset(self, interaction: discord.Interaction) -> None:
