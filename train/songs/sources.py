@@ -203,7 +203,7 @@ def _together(files: Iterable[tuple[str, PurePosixPath, Path]], notes: Notes) ->
     """Return the files of a folder or archive that are read; hidden ones are passed over."""
     sources, texts = [], Folder()
     for label, inside, path in files:
-        if any(part.startswith(".") or part == "__MACOSX" for part in inside.parts):
+        if any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in inside.parts):
             continue
         kind = _kind(inside.name) or ("text" if not _ending(inside.name) else None)
         if kind is None or kind == "zip":

@@ -75,7 +75,7 @@ def open_csv(
     dialect = _find_dialect(sample, delimiters)
     head = next((record.cells for record in records(sample, dialect) if any(record.cells)), [])
     named = _has_names(head)
-    quoted = _mostly_quoted(records(sample, dialect), named=named)
+    quoted = _mostly_quoted(sample, dialect)
     found = records(itertools.chain(sample, lines), dialect, columns=len(head), all_quoted=quoted)
     how = f"{dialect}, {encoding}{'' if named else ', no line of column names'}"
     return _rows(found, head if named else _numbered(head), named=named, label=label, notes=notes), how
@@ -133,9 +133,12 @@ def _next_record(source: _Source, dialect: Dialect) -> Record:
     texts: Iterator[str] = source.begin()
     if dialect.escaped:
         texts = (_ESCAPED.sub(lambda match: '""' if match[1] == '"' else "\\", text) for text in texts)
-    quoting = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
     csv.field_size_limit(2 * MAX_CELL)
-    reader = csv.reader(texts, delimiter=dialect.delimiter, quoting=quoting, strict=True)
+    reader = (
+        csv.reader(texts, delimiter=dialect.delimiter, strict=True)
+        if dialect.quoted
+        else csv.reader(texts, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    )
     cells, error = list[str](), ""
     try:
         cells = next(reader, [])
@@ -163,17 +166,16 @@ def _find_dialect(sample: Sequence[Line], delimiters: str) -> Dialect:
                 best, best_score = dialect, share
     if best_score:
         return best
-    shares = {quoted: _fit(sample, Dialect(_ONE_COLUMN, quoted))[1] for quoted in (True, False)}
-    return Dialect(_ONE_COLUMN, quoted=shares[True] > 0.5)  # noqa: PLR2004 - else quotes belong to the text
+    # Without a row over several lines, quotes belong to the text.
+    one_column = Dialect(_ONE_COLUMN)
+    wide = any(size > 1 and not record.error for record, size in _with_sizes(sample, one_column))
+    return one_column if wide else Dialect(_ONE_COLUMN, quoted=False)
 
 
 def _fit(sample: Sequence[Line], dialect: Dialect) -> tuple[int, float]:
     """Return the columns of the first row, and the share of lines in rows of that many cells that are not broken."""
     columns, good, lines = 0, 0, 0
-    last = sample[-1][0] if sample else 0
-    found = list(records(sample, dialect))
-    for record, following in itertools.zip_longest(found, found[1:]):
-        size = (following.line if following else last + 1) - record.line
+    for record, size in _with_sizes(sample, dialect):
         columns = columns or len(record.cells)
         lines += size
         good += size if not record.error and len(record.cells) == columns else 0
@@ -192,9 +194,20 @@ def _numbered(cells: Sequence[str]) -> list[str]:
     return ["lyrics"] if len(cells) == 1 else [f"column {number}" for number in range(1, len(cells) + 1)]
 
 
-def _mostly_quoted(found: Iterable[Record], *, named: bool) -> bool:
-    whole = [record for record in found if not record.error][1 if named else 0 :]
-    return sum(record.quoted for record in whole) > 0.9 * len(whole)
+def _mostly_quoted(sample: Sequence[Line], dialect: Dialect) -> bool:
+    """Return whether most of the lines are in rows with quotes, so that one without them is no row."""
+    quoted, lines = 0, 0
+    for record, size in _with_sizes(sample, dialect):
+        quoted += size if record.quoted and not record.error else 0
+        lines += size if not record.error else 0
+    return quoted > 0.6 * lines
+
+
+def _with_sizes(sample: Sequence[Line], dialect: Dialect) -> Iterator[tuple[Record, int]]:
+    """Yield the rows of a sample, and how many lines each has."""
+    found = list(records(sample, dialect))
+    ends = [record.line for record in found[1:]] + [sample[-1][0] + 1 if sample else 0]
+    return ((record, end - record.line) for record, end in zip(found, ends, strict=bool(found)))
 
 
 def _rows(found: Iterable[Record], columns: Sequence[str], *, named: bool, label: str, notes: Notes) -> Iterator[Row]:

@@ -4,7 +4,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import chardet
@@ -25,6 +25,7 @@ _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
+_HIGH = bytes(range(128, 256))
 _ESCAPED_JAPANESE = b"\x1b$"
 _STRAY = "cp1252-where-not-utf-8"
 
@@ -37,6 +38,10 @@ _USUAL = {
 }
 _USUALLY_CP1252 = 1.3
 """How much more CP1252 is trusted: of a few accents every Latin code page makes something, and nearly all are in it."""
+
+_FEW_ARE_CP1252 = 2.5
+_FEW = 8
+"""Bytes beyond ASCII that hardly tell one encoding from another."""
 
 _CLOSE = 0.85
 """Share of the best confidence from which another reading is as good."""
@@ -108,17 +113,17 @@ def detect_encoding(path: Path, told: str | None = None) -> Encoding:
     looked = _look(path)
     if looked.controls > max(8, _MAX_CONTROLS * looked.size) or (looked.nuls and looked.odd_lines):
         raise UnreadableError("is binary, not text: leave it out or convert it")
-    nuls = {"nuls": looked.nuls, "first_nul": looked.first_nul}
     if looked.escaped_japanese and not looked.odd_lines:
         return Encoding(told or "iso2022_jp_ext", assumed=told is None)
-    if not looked.odd_lines:
-        return Encoding("utf-8", **nuls)
-    if told:
+    encoding = Encoding("utf-8")
+    if looked.odd_lines and told:
         _check_whole(path, told)
-        return Encoding(told, **nuls)
-    if looked.utf8_lines > looked.odd_lines / 4:
-        return Encoding(_STRAY, stray=looked.odd_lines, first_stray=looked.first_odd, **nuls)
-    return Encoding(guess(bytes(looked.sample)), assumed=True, **nuls)
+        encoding = Encoding(told)
+    elif looked.utf8_lines > looked.odd_lines / 4:
+        encoding = Encoding(_STRAY, stray=looked.odd_lines, first_stray=looked.first_odd)
+    elif looked.odd_lines:
+        encoding = Encoding(guess(bytes(looked.sample)), assumed=True)
+    return replace(encoding, nuls=looked.nuls, first_nul=looked.first_nul)
 
 
 def read_lines(path: Path, encoding: Encoding, *, lone_cr: bool = True) -> Iterator[tuple[int, str]]:
@@ -265,8 +270,8 @@ def _wide(head: bytes) -> str | None:
     for name, size, low in (("utf-32-le", 4, 0), ("utf-32-be", 4, 3), ("utf-16-le", 2, 0), ("utf-16-be", 2, 1)):
         units = head[: len(head) // size * size]
         columns = [units[place::size].count(0) for place in range(size)]
-        nuls = sum(columns) - columns[low]
-        if units and columns[low] == 0 and nuls > 0.3 * (size - 1) * len(units) / size:
+        high = [count for place, count in enumerate(columns) if place != low]
+        if columns[low] == 0 and min(high) > 0.3 * len(units) / size:
             return name
     return None
 
@@ -292,6 +297,8 @@ def guess(sample: bytes) -> str:
     Raises:
         UnreadableError: Where there is none, or another one is as good.
     """
+    few = len(sample) - len(sample.translate(None, _HIGH)) < _FEW
+    trust = _USUALLY_CP1252 * (_FEW_ARE_CP1252 if few else 1.0)
     readings: dict[str, tuple[float, float, str]] = {}
     for found in chardet.detect_all(sample):
         try:
@@ -299,7 +306,7 @@ def guess(sample: bytes) -> str:
             text = sample.decode(name)
         except (LookupError, UnicodeDecodeError):
             continue
-        confidence = found["confidence"] * (_USUALLY_CP1252 if name == "cp1252" else 1.0)
+        confidence = found["confidence"] * (trust if name == "cp1252" else 1.0)
         reading = (round(oddness(text), 2), -confidence, name)
         readings[text] = min(readings.get(text, reading), reading, key=lambda each: (each[2] not in _USUAL, *each))
     ranked = sorted(readings.values(), key=lambda each: (each[0] > 0.02 or each[2] not in _USUAL, *each))  # noqa: PLR2004

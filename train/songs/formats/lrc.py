@@ -22,7 +22,7 @@ def read_lrc(text: str) -> Song:
     header: dict[str, str] = {}
     lines: list[tuple[float, str]] = []
     now, repeated = 0.0, False
-    for line in text.split("\n"):
+    for line in text.strip("\n").split("\n"):
         stamped, tag = _STAMPED.fullmatch(line), _TAG.fullmatch(line.strip())
         if stamped:
             times = [_seconds(stamp) for stamp in _PLAIN.findall(stamped["stamps"])]
