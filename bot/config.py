@@ -53,6 +53,12 @@ class Config(BaseSettings):
     precision: Literal["auto", "int8", "bfloat16", "float16", "float32"] = Field(
         "auto", description="Of the weights; auto is the fastest that the machine has"
     )
+    repetition_penalty_on: Literal["auto", "words", "tokens"] = Field(
+        "auto", description="What the repetition penalty holds back; auto is the words, of checkpoints trained on songs"
+    )
+    returning_choruses: bool = Field(
+        default=True, description="Whether a chorus that opens again repeats its lines, where the model learnt so"
+    )
     request_timeout: Annotated[float, Field(ge=1, le=840)] = Field(
         600.0,
         description="Seconds after which a request's songs end as they stand (1 to 840: Discord waits 15 minutes)",

@@ -1,4 +1,4 @@
-"""The command line: ``python -m train check``, ``fit``, ``evaluate``, ``compare`` and ``sample``."""
+"""The command line: ``python -m train check``, ``fit``, ``evaluate``, ``compare``, ``sample`` and ``convert``."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfi
 
 from model.checkpoint.folder import CURRENT
 from model.errors import LyricsError, describe_violations
-from train.config import CheckConfig, FitConfig
+from train.config import CheckConfig, ConvertConfig, FitConfig
 from train.measuring.config import CompareConfig, EvaluateConfig, SampleConfig
 
 
@@ -29,6 +29,7 @@ class Train(BaseSettings):
     evaluate: CliSubCommand[EvaluateConfig]
     compare: CliSubCommand[CompareConfig]
     sample: CliSubCommand[SampleConfig]
+    convert: CliSubCommand[ConvertConfig]
 
 
 def main() -> int:
@@ -73,6 +74,10 @@ def _run(config: object) -> None:
             from train.commands.sample import sample  # noqa: PLC0415
 
             sample(config)
+        case ConvertConfig():
+            from train.commands.convert import convert  # noqa: PLC0415
+
+            convert(config)
 
 
 if __name__ == "__main__":

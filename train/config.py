@@ -96,6 +96,15 @@ class CheckConfig(DataConfig):
     )
 
 
+class ConvertConfig(BaseModel):
+    """Make safetensors of a checkpoint's other weights (pytorch_model.bin), which the bot and training then read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: CliPositionalArg[str] = Field(description="Checkpoint folder, or a hub id together with --output")
+    output: Path | None = Field(None, description="Folder to write to; must be new. The default is the folder itself")
+
+
 class FitConfig(DataConfig):
     """Fine-tune a GPT-2 on songs and write a checkpoint that the bot serves."""
 

@@ -15,14 +15,19 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from model.checkpoint import advice
 from model.errors import CheckpointError, describe_violations
 
 METADATA_FILE = "lyrics.json"
 CURRENT = Path("checkpoints/current")
 STARTER = Path(__file__).parents[1] / "starter"
 
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_HUB_FILES = ["*.json", "*.safetensors", "merges.txt"]
+HUB_ID = re.compile(r"(?:(?P<owner>[\w-][\w.-]*)/)?[\w-][\w.-]*")
+"""What may be sought on the hub; data sets and most models there have an owner."""
+
+_HUB_FILES = ["*.json", "model.safetensors", "model-*-of-*.safetensors", "adapter_model.safetensors", "merges.txt"]
+_NO_HUB_FILES = ["*/*"]
+"""Folders in a repository hold other formats, and what was saved on the way; a pattern's star crosses slashes."""
 _WHERE = "(MODEL for the bot, --base for training)"
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
@@ -42,6 +47,12 @@ class Metadata(BaseModel):
         default_factory=dict, description="The most common values of each header field but the title"
     )
     opening_tag: str | None = Field(None, description="The section tag that most training songs open with, if any")
+    penalizes: Literal["tokens", "words"] = Field(
+        "tokens",
+        description="What the repetition penalty holds back: any token, as in transformers, or the lyric's words alone",
+    )
+    choruses_return: bool = Field(default=False, description="Whether a chorus that opens again repeats its lines")
+    has_stanzas: bool = Field(default=False, description="Whether a song may end where its next stanza does not fit")
     created: AwareDatetime
 
 
@@ -79,10 +90,12 @@ class Checkpoint:
             path = path.resolve()
             name = path.name
         # A link whose folder is gone, and any path that the code itself names, is never sought on the hub.
-        elif isinstance(source, Path) or os.path.lexists(path) or not _HUB_ID.fullmatch(name):
+        elif isinstance(source, Path) or os.path.lexists(path) or not HUB_ID.fullmatch(name):
             raise CheckpointError(f"There is no checkpoint folder at {name!r}: name a folder or a hub id {_WHERE}.")
         else:
-            path = _download(name)
+            path = download(name, _HUB_FILES)
+            if not any(path.glob("*.safetensors")):
+                raise CheckpointError(advice.on_hub_without_weights(name))
         _check_files(path)
         return cls(name, path, _read_metadata(path))
 
@@ -114,14 +127,18 @@ def point_current(path: Path, current: Path = CURRENT) -> None:
         link.replace(current)
 
 
-def _download(name: str) -> Path:
-    """Return the local folder of the hub repository ``name``, safetensors and text files only."""
+def download(name: str, patterns: list[str]) -> Path:
+    """Return the local folder of the hub repository ``name``, with its files of these patterns.
+
+    Raises:
+        CheckpointError: Where it cannot be reached.
+    """
     # huggingface_hub takes a quarter of a second to import, which a local checkpoint need not wait for.
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
 
     try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
+        return Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=_NO_HUB_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"{name!r} is no folder here, and the model hub did not give it ({type(error).__name__}): "
@@ -132,34 +149,35 @@ def _download(name: str) -> Path:
 def _check_files(path: Path) -> None:
     """Raise ``CheckpointError`` unless every file that the checkpoint needs is there and whole."""
     if not (path / "config.json").is_file():
-        raise CheckpointError(f"The checkpoint {path} has no config.json: copy the whole folder again.")
+        raise CheckpointError(advice.without_config(path))
+    names = [name for weights in weight_files(path) for name in _names_in(weights)]
+    if wrong := advice.of_names(path, names):
+        raise CheckpointError(wrong)
     if not any(all((path / name).is_file() for name in names) for names in _TOKENIZER_FILES):
-        raise CheckpointError(
-            f"The checkpoint {path} has no tokenizer (tokenizer.json, or vocab.json with merges.txt): "
-            "copy the whole folder again."
-        )
-    for weights in weight_files(path):
-        try:
-            # Opening reads the header alone and holds it against the file's length.
-            with safe_open(weights, framework="numpy"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"The weights {weights} are missing or cut short ({error}): copy the file again."
-            ) from error
+        raise CheckpointError(advice.without_tokenizer(path))
+
+
+def _names_in(weights: Path) -> list[str]:
+    """Return the names of the tensors in a file of weights, whose header is held against its length."""
+    try:
+        with safe_open(weights, framework="numpy") as file:
+            return list(file.keys())
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(advice.of_unreadable_weights(weights, error)) from error
 
 
 def weight_files(path: Path) -> list[Path]:
-    """Return the safetensors files of a checkpoint: its shards where it has an index, else the one file."""
+    """Return the safetensors files of a checkpoint: the one file, else the shards of the index.
+
+    Where both are there, it is the one file, as in transformers, which leaves an index behind when it saves a small
+    model where a large one was.
+    """
+    weights = path / "model.safetensors"
+    if weights.is_file():
+        return [weights]
     index = path / "model.safetensors.index.json"
     if not index.is_file():
-        weights = path / "model.safetensors"
-        if not weights.is_file():
-            raise CheckpointError(
-                f"The checkpoint {path} has no model.safetensors: copy the file again, or save the model with "
-                "safetensors (pickled weights are never loaded)."
-            )
-        return [weights]
+        raise CheckpointError(advice.without_weights(path))
     try:
         shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
     except (ValueError, KeyError, TypeError, AttributeError) as error:

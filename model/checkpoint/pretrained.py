@@ -4,10 +4,17 @@ from typing import cast
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from model.checkpoint.folder import Checkpoint
+from model.checkpoint.special_tokens import SpecialTokens
 from model.errors import CheckpointError
-from model.song import BOS_TOKEN, EOS_TOKEN
+
+
+def mute_transformers() -> None:
+    """Silence transformers: its bars and its advice are for those who program with it, not for who uses a command."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
 
 
 def load_pretrained(
@@ -18,6 +25,7 @@ def load_pretrained(
     Raises:
         CheckpointError: Where transformers cannot make a whole model of the folder.
     """
+    mute_transformers()
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False)
         # What from_pretrained says it returns forgets output_loading_info.
@@ -31,7 +39,12 @@ def load_pretrained(
                 output_loading_info=True,
             ),
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except ImportError as error:
+        raise CheckpointError(
+            f"The checkpoint {checkpoint.path} needs a library that is not installed "
+            f"({str(error).strip().partition(chr(10))[0]}): install it, or name a checkpoint that is not quantized."
+        ) from error
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise CheckpointError(
             f"The checkpoint {checkpoint.path} does not load ({reason}): copy the whole folder again, or name another."
@@ -40,19 +53,14 @@ def load_pretrained(
         raise CheckpointError(
             f"The weights of {checkpoint.path} lack {missing[0]} and {len(missing) - 1} more: copy the folder again."
         )
+    _name_tokens(tokenizer, checkpoint, model.config.vocab_size)
     return model, tokenizer
 
 
-def start_token_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the id of the token that opens a song: our own, else the tokenizer's, else none."""
-    return _token_id(tokenizer, BOS_TOKEN, tokenizer.bos_token_id)
-
-
-def end_token_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the id of the token that closes a song: our own, else the tokenizer's, else none."""
-    return _token_id(tokenizer, EOS_TOKEN, tokenizer.eos_token_id)
-
-
-def _token_id(tokenizer: PreTrainedTokenizerBase, token: str, default: int | None) -> int | None:
-    # The vocabulary is asked, since converting an unknown token answers with the unknown token's id.
-    return tokenizer.get_vocab().get(token, default)
+def _name_tokens(tokenizer: PreTrainedTokenizerBase, checkpoint: Checkpoint, vocab_size: int) -> None:
+    """Have the tokenizer name the start and end token that the checkpoint declares, wherever it does."""
+    vocabulary = tokenizer.get_vocab()
+    special = SpecialTokens.declared(checkpoint.path, vocabulary.get, vocab_size)
+    for role, number in (("bos_token", special.start), ("eos_token", next(iter(special.ends), None))):
+        if number is not None and number != getattr(tokenizer, f"{role}_id"):
+            setattr(tokenizer, role, tokenizer.convert_ids_to_tokens(number))

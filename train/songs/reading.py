@@ -26,7 +26,8 @@ from train.songs.formats.text import Found
 from train.songs.problems import DataError, Notes, Problem, UnreadableError
 from train.songs.sources import Source, find_sources
 from train.songs.table_on_disk import Songs, SongWriter, cache_folder
-from train.words.duplicates import NearDuplicates, digest_of, group, words_of
+from train.words.duplicates import NearDuplicates, digest_of, group
+from train.words.sung import words_of
 from train.words.wording import rhyming_share
 
 MIN_SONGS = 2

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from model.checkpoint.folder import HUB_ID
 from train.config import DataConfig
 from train.songs.formats.binary_tables import load_hub, open_parquet, open_workbook
 from train.songs.formats.csv_rows import open_csv
@@ -29,7 +30,6 @@ KINDS: dict[str, str] = {
 """What a file is, by the end of its name; a .gz, .bz2 or .xz after it does not matter. A file of any other name is
 read as text where it is named; in a folder, where its name has no ending."""
 
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _PACKED = re.compile(r"\.(?:gz|bz2|xz)$", re.IGNORECASE)
 _ENDING = re.compile(r"\.[a-z0-9]{1,8}", re.IGNORECASE)
 _MOST = 0.8
@@ -162,7 +162,7 @@ def _named(name: str, scratch: Path, notes: Notes) -> list[Source]:
         kind = _kind(path.name) or "text"
         found = _in_archive(path, scratch, notes) if kind == "zip" else [Source(str(path), kind, named=True, path=path)]
     # What lies in a folder that is there, or is named as a file is, was meant as a path.
-    elif _HUB_ID.fullmatch(name) and not _kind(path.name) and not path.parent.exists():
+    elif (hub := HUB_ID.fullmatch(name)) and hub["owner"] and not _kind(path.name) and not path.parent.exists():
         found = [Source(name, "hub", named=True)]
     else:
         notes.fail(name, None, "there is no such file or folder: correct the path")
