@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bot.layers import Ceilings, Layer
+from bot.sampling.layers import Ceilings, Layer
 from model import GeneratedSong, Header, SamplingParams
 
 Parsed = TypeVar("Parsed", bound=BaseModel)

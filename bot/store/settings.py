@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from bot.layers import Ceilings
+from bot.sampling.layers import Ceilings
 from bot.store.connection import Connection
 from bot.store.records import ServerSettings, changed, parse, parse_sampling
 from model import SamplingParams

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from model.checkpoint.folder import HUB_ID
+from model.paths import expand_home
 from train.config import DataConfig
 from train.songs.formats.binary_tables import load_hub, open_parquet, open_workbook
 from train.songs.formats.csv_rows import open_csv
@@ -150,7 +151,7 @@ def find_sources(data: tuple[str, ...], scratch: Path, notes: Notes) -> list[Sou
 
 
 def _named(name: str, scratch: Path, notes: Notes) -> list[Source]:
-    path = Path(name).expanduser()
+    path = expand_home(name)
     found: list[Source] = []
     if not name.strip():
         notes.fail("DATA", None, "an empty name: name a file or folder")
