@@ -348,8 +348,3 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> 
     reading = read_folder(tmp_path / "songs", {"a.txt": DASHED})
     assert lyrics(reading) == LYRICS
     assert "leads out of the folder" in messages(reading)
-
-
-def test_an_empty_name_is_refused() -> None:
-    with pytest.raises(DataError, match="an empty name"):
-        read_songs(DataConfig(data=("",)))

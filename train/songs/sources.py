@@ -153,9 +153,7 @@ def find_sources(data: tuple[str, ...], scratch: Path, notes: Notes) -> list[Sou
 def _named(name: str, scratch: Path, notes: Notes) -> list[Source]:
     path = expand_home(name)
     found: list[Source] = []
-    if not name.strip():
-        notes.fail("DATA", None, "an empty name: name a file or folder")
-    elif path.is_dir():
+    if path.is_dir():
         found = _together(_in_folder(path, notes), notes)
         if not found:
             notes.fail(name, None, f"a folder without any file that is read ({', '.join(KINDS)})")
