@@ -136,7 +136,7 @@ async def test_a_channel_that_is_deleted_leaves_the_list(world: World, admin: si
     await world.env.settle()
     channel = world.bot.get_channel(stage.id)
     assert isinstance(channel, discord.TextChannel)
-    await channel.delete()
+    world.bot.dispatch("guild_channel_delete", channel)
     await world.env.settle()
     assert (await settings(world)).channels == (world.channel.id,)
 

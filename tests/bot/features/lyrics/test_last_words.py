@@ -11,7 +11,7 @@ from bot.features.lyrics.writing.live import FIRST, INTERVAL
 from bot.features.lyrics.writing.reply import _AGAIN
 from bot.store import Store
 from model import Checkpoint, GenerationStopped, LyricsService
-from tests.bot.lyrics.test_writing import EDIT, SECOND_LINE, TypingEngine, edits
+from tests.bot.features.lyrics.test_writing import EDIT, SECOND_LINE, TypingEngine, edits
 from tests.bot.world import World, buttons, checked, lyric, menu, private_sentence, response, wait_until
 
 HELD_BACK = "This server's filter did not let it through. `/history` has your songs."
