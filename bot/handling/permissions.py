@@ -10,7 +10,7 @@ from typing import Any
 
 import discord
 
-from bot.handling.tree import LyricsTree
+from bot.handling.tree import LyricsTree, may_only_answer
 from model import LyricsError
 
 _ROLE, _USER, _CHANNEL = 1, 2, 3
@@ -40,7 +40,7 @@ class CommandPermissions:
         member = interaction.user
         if number is None or interaction.guild_id is None or not isinstance(member, discord.Member):
             return
-        if not interaction.is_guild_integration() or interaction.permissions.administrator:
+        if may_only_answer(interaction) or interaction.permissions.administrator:
             return
         of_command, of_all = await asyncio.gather(
             self._entries(interaction.guild_id, number), self._entries(interaction.guild_id, interaction.application_id)

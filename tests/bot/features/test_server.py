@@ -15,7 +15,7 @@ from bot.sampling.layers import Ceilings, Layer, OverCeiling
 from bot.store import ServerSettings, Store
 from model import SamplingParams
 from tests.bot.features.test_settings import show
-from tests.bot.world import World, details, embed, footer, lyric, menu, private_sentence, response
+from tests.bot.world import World, details, embed, footer, lyric, menu, private_sentence, response, wait_until
 
 HERE, THERE = 1001, 1002
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -105,12 +105,12 @@ async def test_who_is_shut_out_of_lyrics_is_shut_out_of_the_buttons_that_write(w
 def test_discords_rules_are_applied_in_its_order(
     of_command: list[tuple[int, int, bool]], of_all: list[tuple[int, int, bool]], *, may: bool
 ) -> None:
-    both = [
+    command, everything = (
         [{"type": kind, "id": str(number), "permission": said} for kind, number, said in entries]
         for entries in (of_command, of_all)
-    ]
+    )
     # Member 5 of server 1, with the roles 7 and 8, in channel 20; 0 is all channels.
-    assert _allows(*both, 5, {1, 7, 8}, [20, 0]) is may
+    assert _allows(command, everything, 5, {1, 7, 8}, [20, 0]) is may
 
 
 async def test_a_category_and_a_thread_can_be_allowed(world: World, admin: simcord.MemberActor) -> None:
@@ -131,13 +131,12 @@ async def test_a_category_and_a_thread_can_be_allowed(world: World, admin: simco
 
 async def test_a_channel_that_is_deleted_leaves_the_list(world: World, admin: simcord.MemberActor) -> None:
     stage = world.mira.guild.create_text_channel("stage")
-    for channel in (stage, world.channel):
-        await server(world, admin, "allow", channel=channel)
-    await world.env.settle()
-    channel = world.bot.get_channel(stage.id)
-    assert isinstance(channel, discord.TextChannel)
-    world.bot.dispatch("guild_channel_delete", channel)
-    await world.env.settle()
+    for place in (stage, world.channel):
+        await server(world, admin, "allow", channel=place)
+    gone = world.bot.get_channel(stage.id)
+    assert isinstance(gone, discord.TextChannel)
+    world.bot.dispatch("guild_channel_delete", gone)
+    await wait_until(lambda: str(stage.id) not in world.rows("SELECT channels FROM server_settings")[0][0])
     assert (await settings(world)).channels == (world.channel.id,)
 
 
