@@ -51,10 +51,6 @@ class ListedSong:
     """Where the list was searched, the words of the lyric around a match, which stands between two ``MARK``."""
 
 
-MARK = "\x1f"
-"""A control character, which no stored song has in it."""
-
-
 @dataclass(frozen=True, slots=True)
 class ListPage:
     """Some of a list of a member's songs, newest first; pages count from 0."""
