@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain, cycle, islice
-from math import isfinite
 from typing import Self
 
 import torch
@@ -101,10 +100,7 @@ class Evaluation:
         if self.generated is not None:
             found |= {name: getattr(self.generated, name) for name in _OF_GENERATED}
             found |= self.generated.language.numbers() | asdict(self.generated.originality)
-        # JSON has no infinity, which is the perplexity of a model that was ruined.
-        return {
-            name: float(value) for name, value in found.items() if isinstance(value, int | float) and isfinite(value)
-        }
+        return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ def find_faults(made: Evaluation, base: Evaluation | None, samples: Sequence[Sam
         now, before = made.likelihood.word_perplexity, base.likelihood.word_perplexity
         if not now <= before:  # which is so for no number, too
             faults.append(
-                f"it foresees the songs held out worse than {base.name}, with a perplexity per word of {now:,.1f} "
-                f"instead of {before:,.1f}"
+                f"it foresees the songs held out worse than {base.name}, with a perplexity per word of {now:.5g} "
+                f"instead of {before:.5g}"
             )
     legible = sum(is_legible(sample.lyric) for sample in samples)
     if legible * 2 <= len(samples):
