@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot.sampling.layers import Ceilings, Layer
 from bot.sampling.parameters import CEILED, DEFAULTS, PARAMETERS
 from model import SamplingParams
+from model.paths import expand_home
 
 ENV_FILE = Path(".env")
 
@@ -28,6 +29,12 @@ class _OfSongs(BaseSettings):
             said = f"{name.upper()} is {default:g}, which is over it: lower that, or raise this"
             raise PydanticCustomError("under_default", "{said}", {"said": said})
         return ceiling
+
+    @property
+    def database_file(self) -> Path:
+        """The database that is opened: the preview is another world with ids of its own, so its history lies apart."""
+        path = expand_home(self.database)
+        return path if self.discord_token or path.is_dir() else path.with_suffix(".preview.db")
 
     @property
     def layer(self) -> Layer:
