@@ -180,4 +180,7 @@ async def test_damage_is_found_in_rows_and_in_pages(tmp_path: Path) -> None:
     content = bytearray(database.read_bytes())
     content[4096 * 3 : 4096 * 4] = b"\xff" * 4096
     database.write_bytes(content)
-    assert not any("rows of song" in line for line in find_damage(database))
+    try:
+        assert not any("rows of song" in line for line in find_damage(database))
+    except StoreError as error:  # which it is depends on what the version of SQLite keeps there
+        assert "is damaged" in str(error)  # noqa: PT017
