@@ -1,7 +1,6 @@
 """From a checkpoint to an engine: which one serves it, on what, and in how much memory."""
 
 import logging
-from typing import Any
 
 import torch
 
@@ -105,7 +104,7 @@ def count_slots(model: Architecture, options: EngineOptions, device: torch.devic
     return wanted
 
 
-def _compile_kernels(network: Network[Any]) -> None:
+def _compile_kernels(network: Network) -> None:
     """Write a token, so that the first song does not wait for a compiler; later starts find what it made."""
     with torch.inference_mode():
         logits = network.decode([0], [0], network.make_cache(1))

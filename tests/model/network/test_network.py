@@ -33,7 +33,7 @@ CUDA = torch.device("cuda")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-def open_network(folder: Path, precision: Precision = "float32", *, on_gpu: bool = False) -> Network[Any]:
+def open_network(folder: Path, precision: Precision = "float32", *, on_gpu: bool = False) -> Network:
     checkpoint = Checkpoint.open(folder)
     with Weights.open(checkpoint, Architecture.read(checkpoint)) as weights:
         return GpuNetwork(weights) if on_gpu else CpuNetwork(weights, PACKED_LINEARS[precision])
@@ -52,7 +52,7 @@ def songs(vocabulary: int) -> list[list[int]]:
 
 
 @torch.inference_mode()
-def decoded(network: Network[Any], rows: Sequence[Sequence[int]]) -> torch.Tensor:
+def decoded(network: Network, rows: Sequence[Sequence[int]]) -> torch.Tensor:
     """Read all but the last three tokens of each row as a prompt, and then these together; the last logits."""
     cache = network.make_cache(len(rows))
     for slot, row in enumerate(rows):
