@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from model.checkpoint import advice
 from model.errors import CheckpointError, describe_violations
+from model.paths import expand_home
 
 METADATA_FILE = "lyrics.json"
 CURRENT = Path("checkpoints/current")
@@ -85,7 +86,7 @@ class Checkpoint:
         Raises:
             CheckpointError: Where a file is missing or damaged, or the hub cannot be reached.
         """
-        path, name = Path(source).expanduser(), str(source)
+        path, name = expand_home(source), str(source)
         if path.is_dir():
             path = path.resolve()
             name = path.name

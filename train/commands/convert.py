@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from model.checkpoint import advice
 from model.checkpoint.folder import Checkpoint, download, weight_files
 from model.errors import CheckpointError
+from model.paths import expand_home
 from train.config import ConvertConfig
 
 _HUB_FILES = ["*.json", "*.txt", "pytorch_model*.bin", "tokenizer.model"]
@@ -37,7 +38,7 @@ def convert(config: ConvertConfig) -> None:
     """
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
-    source = Path(config.folder).expanduser()
+    source = expand_home(config.folder)
     if not source.is_dir():
         source = download(config.folder, _HUB_FILES)
         if config.output is None:
