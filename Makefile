@@ -1,8 +1,11 @@
 .PHONY: run test
 
 PYTHON ?= python3
+# What pip is told besides, such as where PyTorch's CPU build is.
+PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS)
 
 run: $(VENV)/.installed-preview
 	@$(BIN)/python -m bot
@@ -14,8 +17,11 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
 
 # A stamp for each extra: what is installed already is installed again only when the dependencies change.
+# From 25.1 on, pip also shows how far it is while it installs what it has downloaded.
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@echo "Installing what is needed into $(VENV): some minutes, the first time"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	$(PIP) --quiet 'pip>=25.1'
+	$(PIP) -c constraints.txt -e '.[$*]'
 	@touch $@

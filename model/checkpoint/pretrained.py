@@ -8,6 +8,7 @@ from transformers.utils import logging as transformers_logging
 
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.special_tokens import SpecialTokens
+from model.checkpoint.weights import is_finite, why_not_finite
 from model.errors import CheckpointError
 
 
@@ -53,6 +54,9 @@ def load_pretrained(
         raise CheckpointError(
             f"The weights of {checkpoint.path} lack {missing[0]} and {len(missing) - 1} more: copy the folder again."
         )
+    for name, weight in model.named_parameters():
+        if not is_finite(weight):
+            raise CheckpointError(why_not_finite(name, weight, dtype))
     _name_tokens(tokenizer, checkpoint, model.config.vocab_size)
     return model, tokenizer
 

@@ -7,15 +7,17 @@ import torch
 from model.checkpoint.architecture import Architecture, UnknownArchitectureError
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.tokenizer import SongTokenizer
-from model.checkpoint.weights import Weights
+from model.checkpoint.weights import Weights, is_finite
 from model.engines.batching import BatchingEngine
 from model.engines.interface import Engine, EngineOptions
 from model.engines.lyric_rules import LyricRules
-from model.errors import SettingsError
+from model.engines.precision import choose_precision, outlier_sample
+from model.engines.self_check import log_self_check
+from model.errors import CheckpointError, SettingsError
 from model.network.base import Network
 from model.network.cache import slot_bytes
 from model.network.cpu import CpuNetwork
-from model.network.cpu_linear import PACKED_LINEARS, Precision, fastest_precision
+from model.network.cpu_linear import PACKED_LINEARS
 from model.network.gpu import GpuNetwork
 from model.network.machine import free_memory, use_threads
 from model.sampling.params import SamplingParams
@@ -29,6 +31,7 @@ DEFAULT_BATCH = {"cpu": 32, "cuda": 64}
 """Songs side by side, unless the host says otherwise or the memory holds fewer."""
 
 _GB = 10**9
+_MB = 10**6
 
 
 def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
@@ -44,41 +47,20 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
     except UnknownArchitectureError as reason:
         log.warning("%s is served by transformers' generate, one request at a time: %s", checkpoint.name, reason)
         return _load_reference(checkpoint)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = choose_precision(options, device)
-    dtype = torch.float32 if device.type == "cpu" else _DTYPES[precision]
     tokenizer = SongTokenizer.load(checkpoint)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision, why = choose_precision(checkpoint, tokenizer, options.precision, device)
+    dtype = torch.float32 if device.type == "cpu" else _DTYPES[precision]
     with Weights.open(checkpoint, model, device, dtype) as weights:
-        is_cpu = device.type == "cpu"
-        network = CpuNetwork(weights, PACKED_LINEARS[precision]) if is_cpu else GpuNetwork(weights)
-    if is_cpu:
-        _compile_kernels(network)
-    slots = count_slots(model, options, device, dtype)
-    log.info("Up to %d songs side by side on the %s, with %s weights", slots, device.type, precision)
-    return BatchingEngine(checkpoint, network, tokenizer, slots, LyricRules.of(checkpoint, options))
-
-
-def choose_precision(options: EngineOptions, device: torch.device) -> Precision:
-    """Return the precision of the weights.
-
-    Raises:
-        SettingsError: Where the device cannot compute with what the host wants.
-    """
-    fastest = fastest_precision(device)
-    if options.precision == "auto":
-        return fastest
-    able: dict[str, tuple[Precision, ...]] = {
-        "int8": ("int8", "float16", "float32"),
-        "float32": ("float32",),
-        "bfloat16": ("bfloat16", "float16", "float32"),
-        "float16": ("float16", "float32"),
-    }
-    if options.precision not in able[fastest]:
-        raise SettingsError(
-            f"PRECISION is {options.precision}, but this machine's {device.type} knows {', '.join(able[fastest])}: "
-            "set it to auto."
+        network = (
+            CpuNetwork(weights, PACKED_LINEARS[precision], outlier_sample(tokenizer, model))
+            if device.type == "cpu"
+            else GpuNetwork(weights)
         )
-    return options.precision
+    _try_out(network, tokenizer, precision)
+    slots = count_slots(model, options, device, dtype)
+    log_self_check(checkpoint, tokenizer, f"{precision}, {why}; up to {slots} songs side by side")
+    return BatchingEngine(checkpoint, network, tokenizer, slots, LyricRules.of(checkpoint, options))
 
 
 def count_slots(model: Architecture, options: EngineOptions, device: torch.device, dtype: torch.dtype) -> int:
@@ -98,22 +80,34 @@ def count_slots(model: Architecture, options: EngineOptions, device: torch.devic
     wanted = options.max_batch or min(DEFAULT_BATCH[device.type], max(1, fitting))
     if wanted > fitting:
         raise SettingsError(
-            f"{wanted} songs side by side may take {wanted * each / _GB:.2f} GB with this model, and there are "
-            f"{budget / _GB:.2f} GB for them: lower MAX_BATCH, raise KV_CACHE_GB, or free some memory."
+            f"{wanted} songs side by side may take {_size(wanted * each)} with this model, and there are "
+            f"{_size(budget)} for them: lower MAX_BATCH, raise KV_CACHE_GB, or free some memory."
         )
     return wanted
 
 
-def _compile_kernels(network: Network) -> None:
-    """Write a token, so that the first song does not wait for a compiler; later starts find what it made."""
+def _size(count: float) -> str:
+    """Return a number of bytes in GB, or in MB where that would be nothing but zeros."""
+    return f"{count / _GB:.2f} GB" if count >= _GB / 100 else f"{count / _MB:.2g} MB"
+
+
+def _try_out(network: Network, tokenizer: SongTokenizer, precision: str) -> None:
+    """Write a token: the first song does not wait for a compiler then, and a model that gives no numbers is told."""
     with torch.inference_mode():
-        logits = network.decode([0], [0], network.make_cache(1))
-        params = RowParams.of([SamplingParams()], logits.shape[1])
-        penalize(logits, torch.zeros(1, 1, dtype=torch.int64), params.repetition_penalty)
-        sample(logits, params, torch.zeros(1, 1, dtype=torch.float64))
+        logits = network.decode([tokenizer.start_id or 0], [0], network.make_cache(1))
+        if not is_finite(logits):
+            raise CheckpointError(
+                f"The model gives no usable numbers in {precision}: set PRECISION=float32, or name another checkpoint."
+            )
+        params = RowParams.of([SamplingParams()], logits.shape[1], network.device)
+        seen = torch.zeros(1, 1, dtype=torch.int64, device=network.device)
+        penalize(logits, seen, params.repetition_penalty)
+        sample(logits, params, torch.zeros(1, 1, dtype=torch.float64, device=network.device))
 
 
 def _load_reference(checkpoint: Checkpoint) -> Engine:
     from model.engines.reference import ReferenceEngine  # noqa: PLC0415 - transformers takes seconds to import
 
-    return ReferenceEngine.load(checkpoint)
+    engine = ReferenceEngine.load(checkpoint)
+    log_self_check(checkpoint, engine.tokenizer, "float32, as transformers computes it; one request at a time")
+    return engine

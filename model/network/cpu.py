@@ -7,7 +7,6 @@ from typing import Generic, Self, TypeVar
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from model.checkpoint.architecture import Architecture
 from model.checkpoint.weights import Dense, Weights
@@ -171,10 +170,9 @@ class CpuNetwork(Network):
         """Read parts of prompts; see ``Network.prefill``."""
         self._forward(*self._begin(chunks))
 
-    def losses(self, ids: Sequence[int]) -> torch.Tensor:
-        """Return how unlikely each token but the first is after those before it, in nats, shape (tokens - 1,)."""
-        work = self._forward(*self._begin([Chunk(ids, 0, self.make_prompt(len(ids)))]))
-        return functional.cross_entropy(self._logits(work)[:-1], torch.tensor(ids[1:]), reduction="none")
+    def read(self, ids: Sequence[int]) -> torch.Tensor:
+        """Return the logits after every token of a text, shape (tokens, vocabulary), float32."""
+        return self._logits(self._forward(*self._begin([Chunk(ids, 0, self.make_prompt(len(ids)))])))
 
     def _begin(self, chunks: Sequence[Chunk]) -> tuple[Array, list[_Part], "_Workspace"]:
         """Return what the first block reads of parts of prompts, where they belong, and space for a pass."""

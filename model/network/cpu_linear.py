@@ -101,7 +101,7 @@ class Int8Linear:
             )
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
         # Without VNNI, sums of two products saturate at 16 bits unless the inputs spare one of theirs.
-        self._reduce_range = not _has_vnni()
+        self._reduce_range = not has_vnni()
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (1 + rows, in), between -1 and 1, to (rows, out)."""
@@ -117,6 +117,7 @@ PACKED_LINEARS: dict[str, type[PackedLinear]] = {
 """The layers of each precision that CPUs have."""
 
 
-def _has_vnni() -> bool:
+def has_vnni() -> bool:
+    """Return whether int8 has all of its 8 bits for inputs; 7 without these instructions."""
     # Where a PyTorch does not say, the careful answer is right on any processor.
     return bool(getattr(torch.cpu, "_is_vnni_supported", bool)())
