@@ -1,7 +1,9 @@
 """``fit``: one training run, from songs to a checkpoint that the bot serves."""
 
+import contextlib
 import logging
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 from transformers import set_seed
@@ -17,6 +19,7 @@ from train.learning.progress import ProgressEvent, ReportProgress, reporting
 from train.learning.saving import describe_run, save_model, write_metadata
 from train.learning.showing import song_of_checkpoint, song_of_learner
 from train.learning.start import Start, make_start
+from train.measuring.precision import measure_int8
 from train.measuring.report import REPORT_FILE, report_run
 from train.songs.reading import Reading, read_songs
 from train.songs.split import Split, split_songs
@@ -75,12 +78,24 @@ def _run(
                 write_sample=lambda model: song_of_learner(model, start.tokenizer, split.opening_tag),
             )
             if processes.is_first:
-                sample = _finish(config, partial, split, start, trained)
+                with _explaining_interrupt():
+                    sample = _finish(config, partial, split, start, trained)
                 served = _publish(config, current, partial)
                 _show(config, trained, sample, report, served=served)
     finally:
         if processes.is_first:
             partial.tidy()
+
+
+@contextlib.contextmanager
+def _explaining_interrupt() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise LyricsError(
+            "Stopped while the checkpoint was measured. All that was learnt is saved: the same command with --resume "
+            "measures it and ends the run; with --samples 0 that takes less time."
+        ) from error
 
 
 def _material(config: FitConfig, split: Split, start: Start) -> Material:
@@ -108,7 +123,7 @@ def _finish(config: FitConfig, partial: PartialRun, split: Split, start: Start, 
         checkpoint = Checkpoint(config.output.name, folder, metadata)
         measured = report_run(checkpoint, base, split, config.samples, trained.history)
         partial.note_faults(measured.faults)
-        evaluation = {"eval_loss": trained.loss} | measured.numbers
+        evaluation = {"eval_loss": trained.loss} | measured.numbers | measure_int8(checkpoint, split.validation)
         write_metadata(folder, metadata.model_copy(update={"evaluation": evaluation}))
     sample = song_of_checkpoint(folder)  # A checkpoint that cannot write a song never appears.
     folder.rename(config.output)

@@ -7,11 +7,15 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM
 
 from model import CURRENT, Checkpoint, CheckpointError, Finished, Header, LyricsService
+from model.checkpoint.weights import CPU
+from model.engines.precision import rise_key
 from model.errors import LyricsError
+from model.network.cpu_linear import fastest_precision
 from model.song import BOS_TOKEN, EOS_TOKEN
 from tests.conftest import VERSES, make_request, save_tiny_checkpoint
 from tests.train.conftest import write_shuffled_songs
 from train.__main__ import main
+from train.commands import fit as command
 from train.commands.fit import fit
 from train.commands.use import use
 from train.config import FitConfig, UseConfig, partial_folder
@@ -68,6 +72,7 @@ def test_the_metadata_says_how_it_was_made(trained: Path) -> None:
     assert not metadata.training.keys() & {"resume", "progress", "log_steps"}
     assert 0 < metadata.evaluation["eval_loss"] < 10
     assert metadata.evaluation["word_perplexity"] > metadata.evaluation["perplexity"] > 1
+    assert fastest_precision(CPU) != "int8" or abs(metadata.evaluation[rise_key()]) < 0.01
     assert len(metadata.data_fingerprint) == 64
 
 
@@ -216,3 +221,20 @@ def test_the_defaults_are_the_design_cards(tmp_path: Path) -> None:
     config = FitConfig(data=("x",), output=tmp_path / "y")
     card = {"base": "openai-community/gpt2", "batch_size": 2, "epochs": 5, "learning_rate": 5e-5, "precision": "auto"}
     assert json.loads(config.model_dump_json(include=set(card))) == card
+
+
+def test_ctrl_c_while_measuring_says_what_resume_does(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TINY | {"epochs": 1, "data": songs, "output": tmp_path / "tiny", "from_scratch": True, "samples": 0}
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "report_run", press)
+        with pytest.raises(LyricsError, match=r"All that was learnt is saved: the same command with --resume"):
+            fit(FitConfig.model_validate(settings), tmp_path / "current")
+    assert not (tmp_path / "tiny").exists()
+    fit(FitConfig.model_validate(settings | {"resume": True}), tmp_path / "current")
+    assert (tmp_path / "tiny" / "lyrics.json").exists()
