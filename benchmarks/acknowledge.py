@@ -25,7 +25,7 @@ from aiohttp import web
 
 from bot.client import LyricsBot
 from bot.store import Store
-from model import Checkpoint, GeneratedSong, GenerationRequest, Header, LyricsService, SamplingParams, locate
+from model import Checkpoint, GeneratedSong, Header, LyricsService, Request, SamplingParams, locate
 from model.engines.interface import SerialEngine
 
 APPLICATION = 1
@@ -39,7 +39,7 @@ class Idle(SerialEngine):
 
     def generate(
         self,
-        request: GenerationRequest,  # noqa: ARG002
+        request: Request,  # noqa: ARG002
         on_progress: Callable[[tuple[str, ...]], None],  # noqa: ARG002
         should_stop: Callable[[], bool],
     ) -> tuple[GeneratedSong, ...]:
@@ -144,7 +144,7 @@ async def slowest(service: LyricsService, folder: Path) -> float:
         LyricsBot(store=store, service=service, max_per_member=1) as bot,
     ):
         await bot.login("token")
-        first = service.stream(GenerationRequest("two lanterns", Header(), SamplingParams(seed=1, max_length=1000)))
+        first = service.stream(Request("two lanterns", Header(), SamplingParams(seed=1, max_length=1000)))
         async for _ in first:
             break
         await asyncio.sleep(0.5)  # The model is at work on a song now.

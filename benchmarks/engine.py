@@ -26,10 +26,10 @@ from tokenizers import Tokenizer, decoders, models
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from benchmarks.peers import Setup, Side
-from model import Checkpoint, EngineOptions, GenerationRequest, Header, SamplingParams
+from model import Checkpoint, EngineOptions, Header, Request, SamplingParams
 from model.engines.batching import BatchingEngine
 from model.engines.choice import load_engine
-from model.engines.interface import Job
+from model.engines.interface import RequestState
 
 PROMPT_TOKENS = 16
 SONG_TOKENS = 100
@@ -61,7 +61,7 @@ def our_side(setup: Setup) -> Side:
     def write(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
         for seed, prompt in enumerate(prompts):
             text = "".join(ascii_lowercase[token] for token in prompt)
-            engine.add(Job(GenerationRequest(text, Header(), sampling.model_copy(update={"seed": seed}))))
+            engine.add(RequestState(Request(text, Header(), sampling.model_copy(update={"seed": seed}))))
         while engine.is_busy:
             engine.step(lambda _: None)
 

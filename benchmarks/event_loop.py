@@ -15,13 +15,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 
-from model import Checkpoint, Finished, GenerationRequest, Header, LyricsService, SamplingParams, locate
+from model import Checkpoint, Finished, Header, LyricsService, Request, SamplingParams, locate
 from model.engines.reference import ReferenceEngine
 
 TICK = 0.001
 """Seconds between two looks at the clock."""
 
-REQUEST = GenerationRequest("two lanterns on the water", Header(), SamplingParams(seed=1))
+REQUEST = Request("two lanterns on the water", Header(), SamplingParams(seed=1))
 
 
 async def worst_hold(side: Callable[[], Awaitable[None]]) -> float:

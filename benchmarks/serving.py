@@ -24,15 +24,15 @@ from benchmarks.event_loop import worst_hold
 from model import (
     Checkpoint,
     EngineOptions,
-    GenerationRequest,
     Header,
     LyricsService,
     Progress,
+    Request,
     SamplingParams,
 )
 from model.engines.batching import BatchingEngine
 from model.engines.choice import load_engine
-from model.engines.interface import Job
+from model.engines.interface import RequestState
 from model.network import cpu_kernels as kernels
 from model.network.cpu_linear import PACKED_LINEARS
 from model.sampling import cpu_sampler
@@ -40,11 +40,11 @@ from model.sampling import cpu_sampler
 SAME = SamplingParams(max_length=SONG_TOKENS, num_return_sequences=1, seed=1)
 
 
-def requests(rows: int, samplings: list[SamplingParams] | None = None) -> list[GenerationRequest]:
+def requests(rows: int, samplings: list[SamplingParams] | None = None) -> list[Request]:
     """Return a request of one song for each row."""
     prompts = ("".join(chr(ord("a") + token) for token in prompt) for prompt in make_prompts(rows))
     chosen = samplings or [SAME.model_copy(update={"seed": seed}) for seed in range(rows)]
-    return [GenerationRequest(prompt, Header(), sampling) for prompt, sampling in zip(prompts, chosen, strict=True)]
+    return [Request(prompt, Header(), sampling) for prompt, sampling in zip(prompts, chosen, strict=True)]
 
 
 def different(rows: int) -> list[SamplingParams]:
@@ -64,21 +64,21 @@ def different(rows: int) -> list[SamplingParams]:
     ]
 
 
-def bare(engine: BatchingEngine, wanted: list[GenerationRequest]) -> float:
+def bare(engine: BatchingEngine, wanted: list[Request]) -> float:
     """Return the tokens a second of the engine without thread and queue."""
-    jobs = [Job(request) for request in wanted]
+    states = [RequestState(request) for request in wanted]
     started = time.perf_counter()
-    for job in jobs:
-        engine.add(job)
+    for state in states:
+        engine.add(state)
     while engine.is_busy:
         engine.step(lambda _: None)
-    return len(jobs) * SONG_TOKENS / (time.perf_counter() - started)
+    return len(states) * SONG_TOKENS / (time.perf_counter() - started)
 
 
-async def served(service: LyricsService, wanted: list[GenerationRequest]) -> float:
+async def served(service: LyricsService, wanted: list[Request]) -> float:
     """Return the tokens a second that as many readers get, each with a stream of its own."""
 
-    async def read(request: GenerationRequest) -> None:
+    async def read(request: Request) -> None:
         async with aclosing(service.stream(request)) as updates:
             async for _ in updates:
                 pass
@@ -91,7 +91,7 @@ async def served(service: LyricsService, wanted: list[GenerationRequest]) -> flo
 async def steps_to_first_text(service: LyricsService) -> float:
     """Return how many steps of the running songs pass until a new request, while 16 run, has its first text."""
 
-    async def arrivals(request: GenerationRequest) -> list[float]:
+    async def arrivals(request: Request) -> list[float]:
         async with aclosing(service.stream(request)) as updates:
             return [time.perf_counter() async for update in updates if isinstance(update, Progress)]
 

@@ -8,14 +8,16 @@ from discord.ext import commands
 
 from bot.features import Help, History, Lyrics, Privacy, Retention, Server, Settings
 from bot.features.lists.buttons import OpenMenu, PageButton
-from bot.features.lyrics import ITEMS, Songs, Writer
+from bot.features.lyrics import ITEMS, SongActions, Writer
 from bot.features.privacy import ForgetButton
+from bot.features.settings.controls import SettingsMenu
+from bot.handling.interaction import LyricsClient
+from bot.handling.sync import sync_if_changed
+from bot.handling.translator import LocaleTranslator
+from bot.handling.tree import LyricsTree
 from bot.layers import Layer
 from bot.rules import Rules
 from bot.store import Store
-from bot.sync import sync_if_changed
-from bot.translator import LocaleTranslator
-from bot.tree import LyricsTree
 from model import LyricsService
 
 PERMISSIONS = discord.Permissions(
@@ -23,7 +25,7 @@ PERMISSIONS = discord.Permissions(
 )
 
 
-class LyricsBot(commands.Bot):
+class LyricsBot(LyricsClient):
     """The bot over a store and a service that the caller opens and closes.
 
     Args:
@@ -34,8 +36,6 @@ class LyricsBot(commands.Bot):
         server_grace: For how long the settings of a server that removed the bot are kept.
         retention_days: For how long requests are kept; 0 keeps them for ever.
     """
-
-    tree: LyricsTree
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class LyricsBot(commands.Bot):
         self.rules = Rules(store, host or Layer("host"))
         self.retention_days = retention_days
         self.writer = Writer(store, service, max_per_member=max_per_member)
-        self.songs = Songs(store, self.rules, self.writer)
+        self.songs = SongActions(store, self.rules, self.writer)
 
     @property
     def invite_url(self) -> str:
@@ -82,7 +82,7 @@ class LyricsBot(commands.Bot):
         await self.add_cog(Privacy(self.store))
         await self.add_cog(Help(self.store, self.service))
         await self.add_cog(Retention(self.store, days=self.retention_days))
-        self.add_dynamic_items(*ITEMS, OpenMenu, PageButton, ForgetButton)
+        self.add_dynamic_items(*ITEMS, OpenMenu, PageButton, ForgetButton, SettingsMenu)
         assert self.application_id is not None, "it is known after login"
         await self.tree.set_translator(LocaleTranslator())
         await sync_if_changed(self.tree, self.store, self.application_id)

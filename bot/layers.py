@@ -76,7 +76,7 @@ class Setting:
     """What the source says, where that is over the ceiling and ``value`` is held at it."""
 
 
-class Settings(dict[str, Setting]):
+class EffectiveSettings(dict[str, Setting]):
     """Every parameter's setting by its name."""
 
     @property
@@ -114,13 +114,13 @@ class Settings(dict[str, Setting]):
         return sampling.model_copy(update=held)
 
 
-def resolve(*layers: Layer) -> Settings:
+def resolve(*layers: Layer) -> EffectiveSettings:
     """Return what applies under layers, of which an earlier one goes before a later one.
 
     The model's defaults stand behind them all. The lowest ceiling counts, whichever layer it is of.
     """
     card = Layer("model", SamplingParams.model_validate(SamplingParams().model_dump()))
-    return Settings((name, _setting(name, (*layers, card))) for name in SamplingParams.model_fields)
+    return EffectiveSettings((name, _setting(name, (*layers, card))) for name in SamplingParams.model_fields)
 
 
 def _setting(name: str, layers: tuple[Layer, ...]) -> Setting:

@@ -1,11 +1,10 @@
 """What applies where somebody is: the settings of all layers together, and what the server's admins decided."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import discord
 
-from bot.layers import Layer, Settings, resolve
+from bot.layers import EffectiveSettings, Layer, resolve
 from bot.store import ServerSettings, Store
 from model import LyricsError
 
@@ -18,7 +17,7 @@ class WrongChannel(LyricsError):  # noqa: N818 - named for what happened, as the
 class Here:
     """What applies to a member in a place."""
 
-    settings: Settings
+    settings: EffectiveSettings
     server: ServerSettings
 
 
@@ -34,13 +33,13 @@ class Rules:
         self.store = store
         self.host = host
 
-    async def of(self, interaction: discord.Interaction[Any]) -> Here:
+    async def of(self, interaction: discord.Interaction) -> Here:
         """Return what applies to a member where they are."""
         member = Layer("member", await self.store.sampling(interaction.user.id))
         server = await self.server(interaction)
         return Here(resolve(member, server.layer, self.host), server)
 
-    async def for_songs(self, interaction: discord.Interaction[Any]) -> Here:
+    async def for_songs(self, interaction: discord.Interaction) -> Here:
         """Return what applies to songs that are asked for.
 
         Raises:
@@ -50,12 +49,12 @@ class Rules:
         check_channel(here.server, interaction)
         return here
 
-    async def server(self, interaction: discord.Interaction[Any]) -> ServerSettings:
+    async def server(self, interaction: discord.Interaction) -> ServerSettings:
         """Return what the admins of the server decided; nothing outside of servers."""
         return ServerSettings() if interaction.guild_id is None else await self.store.server(interaction.guild_id)
 
 
-def check_channel(server: ServerSettings, interaction: discord.Interaction[Any]) -> None:
+def check_channel(server: ServerSettings, interaction: discord.Interaction) -> None:
     """Raise ``WrongChannel`` where songs may be written in other channels alone; a thread is its channel's."""
     here = {interaction.channel_id, getattr(interaction.channel, "parent_id", None)}
     if server.channels and here.isdisjoint(server.channels):

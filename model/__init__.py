@@ -1,7 +1,7 @@
 """Serves a fine-tuned GPT-2: requests in, streams of lyrics out. Importing this does not import torch."""
 
 from model.checkpoint.folder import Checkpoint, Metadata, locate
-from model.engines.interface import Engine, EngineOptions, FinishReason, GeneratedSong, GenerationRequest
+from model.engines.interface import Engine, EngineOptions, FinishReason, GeneratedSong, Request
 from model.errors import (
     CheckpointError,
     GenerationStopped,
@@ -14,7 +14,7 @@ from model.errors import (
     describe_violations,
 )
 from model.sampling.params import SamplingParams
-from model.service import Failed, Finished, Health, LyricsService, Progress, Queued, Stream, Timings, Update
+from model.service import Failed, Finished, Health, LyricsService, Progress, Queued, RequestStream, Timings, Update
 from model.song import HEADER_FIELDS, Header
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "FinishReason",
     "Finished",
     "GeneratedSong",
-    "GenerationRequest",
     "GenerationStopped",
     "Header",
     "Health",
@@ -39,10 +38,11 @@ __all__ = [
     "PromptTooLong",
     "QueueFull",
     "Queued",
+    "Request",
+    "RequestStream",
     "SamplingParams",
     "SettingsError",
     "SongFailed",
-    "Stream",
     "Timings",
     "Update",
     "describe_violations",

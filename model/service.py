@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from model.checkpoint.folder import Checkpoint
-from model.engines.interface import Engine, EngineOptions, GeneratedSong, GenerationRequest, Job
+from model.engines.interface import Engine, EngineOptions, GeneratedSong, Request, RequestState
 from model.errors import GenerationStopped, ModelNotReady, QueueFull
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Health:
     """Seconds since the worker last ended a step, or had nothing to do."""
 
 
-class Stream:
+class RequestStream:
     """The updates of one request, as an async iterator that ends after ``Finished`` or ``Failed``.
 
     Every update stands for all before it, so a reader that is slow skips some and holds nobody up.
@@ -88,9 +88,9 @@ class Stream:
     but the songs come as they stand.
     """
 
-    def __init__(self, request: GenerationRequest, deadline: float, leave: Callable[["Stream"], None]) -> None:
+    def __init__(self, request: Request, deadline: float, leave: Callable[["RequestStream"], None]) -> None:
         self.request = request
-        self.job = Job(request, deadline)
+        self.state = RequestState(request, deadline)
         self.created = self.started = time.perf_counter()
         self.keeps_songs = False
         """Whether what is written is a result when the request is stopped."""
@@ -146,11 +146,11 @@ class LyricsService:
         self._worker: threading.Thread | None = None
         self._last_step = time.perf_counter()
         # Updates on their way from the worker to the event loop.
-        self._outbox: deque[tuple[Stream, Update]] = deque()
+        self._outbox: deque[tuple[RequestStream, Update]] = deque()
         # Guards what follows; notified when a request arrives and when the service closes.
         self._changed = threading.Condition()
-        self._waiting: deque[Stream] = deque()
-        self._running: dict[Job, Stream] = {}
+        self._waiting: deque[RequestStream] = deque()
+        self._running: dict[RequestState, RequestStream] = {}
         self._closing = False
         self._durations: deque[float] = deque(maxlen=_REMEMBERED)
 
@@ -208,7 +208,7 @@ class LyricsService:
         self._worker.start()
         self._checkpoint = await asyncio.wrap_future(loaded)
 
-    def stream(self, request: GenerationRequest) -> Stream:
+    def stream(self, request: Request) -> RequestStream:
         """Queue the request, which has its seed, and return its updates.
 
         Raises:
@@ -221,7 +221,7 @@ class LyricsService:
                 raise ModelNotReady("The bot is shutting down: please try again in a few minutes.")
             if len(self._waiting) >= self._max_queue:
                 raise QueueFull(f"The queue is full ({self._max_queue} waiting): please try again in a minute.")
-            stream = Stream(request, time.perf_counter() + self._timeout, self._leave)
+            stream = RequestStream(request, time.perf_counter() + self._timeout, self._leave)
             if not self._running and not self._waiting:
                 self._last_step = stream.created
             self._waiting.append(stream)
@@ -245,12 +245,12 @@ class LyricsService:
             return
         await asyncio.to_thread(self._worker.join, grace)
         with self._changed:
-            for job in self._running:
-                job.stopping = True
+            for state in self._running:
+                state.stopping = True
         await asyncio.to_thread(self._worker.join)
 
-    def _leave(self, stream: Stream) -> None:
-        stream.job.stopping = True
+    def _leave(self, stream: RequestStream) -> None:
+        stream.state.stopping = True
         with self._changed:
             if stream in self._waiting:
                 self._waiting.remove(stream)
@@ -296,23 +296,23 @@ class LyricsService:
                 if not self._waiting:
                     return
                 stream = self._waiting.popleft()
-                self._running[stream.job] = stream
+                self._running[stream.state] = stream
             loop.call_soon_threadsafe(self._renumber_locked)
             stream.started = time.perf_counter()
             try:
-                engine.add(stream.job)
+                engine.add(stream.state)
             except Exception as error:  # noqa: BLE001 - whoever asked is told, and the next one goes on
                 self._end(stream, Failed(error), loop)
 
     def _step(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
         """Step the engine once and send on what it says; where it fails itself, so does all that runs."""
 
-        def on_update(job: Job) -> None:
-            stream = self._running[job]
-            if job.ended:
+        def on_update(state: RequestState) -> None:
+            stream = self._running[state]
+            if state.ended:
                 self._end(stream, self._outcome(stream), loop)
             else:
-                self._send(stream, Progress(job.lyrics), loop)
+                self._send(stream, Progress(state.lyrics), loop)
 
         try:
             engine.step(on_update)
@@ -322,29 +322,29 @@ class LyricsService:
             for stream in list(self._running.values()):
                 self._end(stream, Failed(error), loop)
 
-    def _outcome(self, stream: Stream) -> Update:
-        """Return the last update of a request whose job has ended."""
-        job = stream.job
-        if job.stopping and not stream.keeps_songs:
+    def _outcome(self, stream: RequestStream) -> Update:
+        """Return the last update of a request that has ended."""
+        state = stream.state
+        if state.stopping and not stream.keeps_songs:
             return Failed(_stopped())
-        if job.songs is None and time.perf_counter() >= job.deadline:
+        if state.songs is None and time.perf_counter() >= state.deadline:
             return Failed(GenerationStopped("The bot was too busy to write this in time: please try again later."))
-        if job.songs is None:
-            assert job.error is not None, "a job ends with songs or an error"
-            return Failed(job.error)
+        if state.songs is None:
+            assert state.error is not None, "a request ends with songs or an error"
+            return Failed(state.error)
         generating = time.perf_counter() - stream.started
         self._durations.append(generating / len(self._running))
         return Finished(
-            job.songs,
-            Timings(stream.started - stream.created, generating, sum(song.num_tokens for song in job.songs)),
+            state.songs,
+            Timings(stream.started - stream.created, generating, sum(song.num_tokens for song in state.songs)),
         )
 
-    def _end(self, stream: Stream, update: Update, loop: asyncio.AbstractEventLoop) -> None:
+    def _end(self, stream: RequestStream, update: Update, loop: asyncio.AbstractEventLoop) -> None:
         with self._changed:
-            del self._running[stream.job]
+            del self._running[stream.state]
         self._send(stream, update, loop)
 
-    def _send(self, stream: Stream, update: Update, loop: asyncio.AbstractEventLoop) -> None:
+    def _send(self, stream: RequestStream, update: Update, loop: asyncio.AbstractEventLoop) -> None:
         self._outbox.append((stream, update))
         # One call to the event loop brings all that has gathered by the time it is made.
         if len(self._outbox) == 1:

@@ -17,7 +17,7 @@ from typing import Self
 BOS_TOKEN = "<|startoftext|>"  # noqa: S105 - a special token, not a secret
 EOS_TOKEN = "<|endoftext|>"  # noqa: S105
 
-_HEADER_LINE = re.compile(r"(?P<field>title|genre|mood|theme):[ \t]*(?P<value>.*)")
+_HEADER_LINE = re.compile(r"(?P<field>title|genre|mood|theme|artist):[ \t]*(?P<value>.*)")
 
 SECTION_TAG = re.compile(r"\[[^\[\]]+\]")
 
@@ -30,6 +30,7 @@ class Header:
     genre: str | None = None
     mood: str | None = None
     theme: str | None = None
+    artist: str | None = None
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Yield the name and the value of every field that is given, each value on a single line."""

@@ -5,12 +5,13 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Tokenizer, PreTrainedModel
 
-from model import Checkpoint, GeneratedSong, GenerationRequest, Header, Metadata, SamplingParams
+from model import Checkpoint, GeneratedSong, Header, Metadata, Request, SamplingParams
 from model.engines.interface import SerialEngine
 from model.song import BOS_TOKEN, EOS_TOKEN
 
@@ -18,31 +19,50 @@ from model.song import BOS_TOKEN, EOS_TOKEN
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
 
+Family = Literal["gpt2", "llama", "qwen2"]
+
+_TINY_LLAMA = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "tie_word_embeddings": True,
+}
+TINY: dict[Family, dict[str, Any]] = {
+    "gpt2": {"n_positions": 128, "n_embd": 32, "n_layer": 2, "n_head": 2},
+    "llama": _TINY_LLAMA,
+    "qwen2": _TINY_LLAMA,
+}
+
 VERSES = (
     "Two lanterns on the water\nOne lantern on the shore\nThe tide came up at midnight\nAnd carried them offshore",
     "I packed my bag on Monday\nI left the key with you\nThe train was late on Tuesday\nThe sky was late and blue",
 )
 
 
-def save_tiny_checkpoint(folder: Path, *, start_token: str | None = BOS_TOKEN) -> Path:
-    """Write a 2-layer GPT-2 with random weights and a byte-level tokenizer, without ``lyrics.json``."""
+def save_tiny_checkpoint(folder: Path, *, start_token: str | None = BOS_TOKEN, family: Family = "gpt2") -> Path:
+    """Write a 2-layer model with random weights and a byte-level tokenizer, without ``lyrics.json``."""
     tokenizer = GPT2Tokenizer().train_new_from_iterator(VERSES, vocab_size=320, show_progress=False)
     tokenizer.add_special_tokens(
         {"bos_token": start_token or EOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN}
     )
-    torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=len(tokenizer),
-        n_positions=128,
-        n_embd=32,
-        n_layer=2,
-        n_head=2,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    GPT2LMHeadModel(config).save_pretrained(folder)
+    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    make_tiny_model(family, vocab_size=len(tokenizer), **ends).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def make_tiny_model(family: Family, **config: Any) -> PreTrainedModel:
+    """Return a model of 2 layers with random weights."""
+    torch.manual_seed(0)
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **TINY[family] | config))
+    # What a new model has as ones or zeros would hide a weight or a bias that is not read.
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            torch.nn.init.normal_(parameter, mean=float(name.endswith("weight")), std=0.1)
+    return model
 
 
 @pytest.fixture(scope="session")
@@ -51,12 +71,16 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
 
-def make_request(
-    prompt: str = "two lanterns", *, header: Header | None = None, **sampling: object
-) -> GenerationRequest:
+@pytest.fixture(scope="session", params=get_args(Family))
+def tiny_of_each_family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder of each architecture in turn; read it, do not change it."""
+    return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / request.param, family=request.param)
+
+
+def make_request(prompt: str = "two lanterns", *, header: Header | None = None, **sampling: object) -> Request:
     """Return a small request with a seed."""
     params = {"max_length": 12, "num_return_sequences": 2, "seed": 7} | sampling
-    return GenerationRequest(prompt, header or Header(), SamplingParams.model_validate(params))
+    return Request(prompt, header or Header(), SamplingParams.model_validate(params))
 
 
 def make_metadata(**fields: object) -> Metadata:
@@ -85,7 +109,7 @@ class GatedEngine(SerialEngine):
 
     def generate(
         self,
-        request: GenerationRequest,
+        request: Request,
         on_progress: Callable[[tuple[str, ...]], None],
         should_stop: Callable[[], bool],
     ) -> tuple[GeneratedSong, ...]:

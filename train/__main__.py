@@ -66,7 +66,7 @@ def _run(config: object) -> None:
 
             evaluate(config)
         case CompareConfig():
-            from train.commands.evaluate import compare  # noqa: PLC0415
+            from train.commands.compare import compare  # noqa: PLC0415
 
             compare(config)
         case SampleConfig():

@@ -8,7 +8,7 @@ from pydantic_settings import CliPositionalArg
 
 from train.conditions import Condition
 
-Precision = Literal["auto", "fp32", "fp16", "bf16"]
+TrainingPrecision = Literal["auto", "fp32", "fp16", "bf16"]
 Unit = Literal["auto", "song", "stanza", "line"]
 
 SCRATCH_ONLY = {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"}
@@ -38,6 +38,7 @@ class DataConfig(BaseModel):
     genre_column: str | None = Field(None, description="Column of the genres")
     mood_column: str | None = Field(None, description="Column of the moods")
     theme_column: str | None = Field(None, description="Column of the themes")
+    artist_column: str | None = Field(None, description="Column of the artists")
     where: tuple[str, ...] = Field(
         (), description="Learn only the rows of tables that meet this, say 'language=en' or 'views>=1000'; repeatable"
     )
@@ -119,7 +120,7 @@ class FitConfig(DataConfig):
     )
     max_grad_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="Clip gradients to this norm; 0 never clips")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Dropout while training")
-    precision: Precision = Field(
+    precision: TrainingPrecision = Field(
         "auto", description="auto is bf16 where the GPU has it, fp16 on any other, fp32 on a CPU"
     )
     compile: bool = Field(

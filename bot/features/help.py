@@ -1,6 +1,6 @@
 """``/help`` and ``/about``: what can be done, by whom, and what it is that writes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -9,12 +9,18 @@ from discord import app_commands
 from discord.app_commands import ContextMenu
 from discord.ext import commands
 
+from bot.handling.interaction import Interaction
 from bot.look import COLOUR
 from bot.markup import plain
 from bot.store import Store
 from model import Checkpoint, LyricsService
 
 AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | ContextMenu
+
+_OF_A_GROUP = 2
+"""How many commands of a group are named; Discord shows the others beside them."""
+
+_EXAMPLE = "Paste this, or say it in words of your own:\n```/lyrics prompt:Two lanterns on the water```"
 
 _UNDER_A_SONG = (
     "◀ ▶ turn to the other songs of a request. *Again*, *Continue* and *Variations* write more, *Share as picture* and "
@@ -31,9 +37,10 @@ class Help(commands.Cog):
         self.service = service
 
     @app_commands.command()
-    async def help(self, interaction: discord.Interaction[Any]) -> None:
+    async def help(self, interaction: Interaction) -> None:
         """See what you can do, and who may do it."""
-        embed = help_embed(interaction.client.tree.get_commands())
+        tree = interaction.client.tree
+        embed = help_embed(tree.get_commands(), tree.mention)
         await interaction.response.send_message(embed=embed, ephemeral=True)
 
     @app_commands.command()
@@ -43,8 +50,13 @@ class Help(commands.Cog):
         await interaction.response.send_message(embed=embed, ephemeral=True)
 
 
-def help_embed(all_commands: Iterable[AnyCommand]) -> discord.Embed:
-    """Say what the commands are for, in the order in which they were added, those of a server's admins apart."""
+def help_embed(all_commands: Iterable[AnyCommand], mention: Callable[[str], str]) -> discord.Embed:
+    """Say what the commands are for, in the order in which they were added, those of a server's admins apart.
+
+    Args:
+        all_commands: The commands and the menus.
+        mention: Makes of a command's name, say ``settings show``, what opens it when it is clicked.
+    """
     for_all: list[str] = []
     for_admins: list[str] = []
     menus: list[str] = []
@@ -52,15 +64,22 @@ def help_embed(all_commands: Iterable[AnyCommand]) -> discord.Embed:
         if isinstance(command, ContextMenu):
             menus.append(f"*{command.name}*")
         else:
-            more = " …" if isinstance(command, app_commands.Group) else ""
-            line = f"**/{command.name}**{more} · {command.description.rstrip('.')}"
+            line = f"{_mentioned(command, mention)} · {command.description.rstrip('.')}"
             (for_admins if command.default_permissions else for_all).append(line)
-    embed = discord.Embed(title="What you can do", description="\n".join(for_all), colour=COLOUR)
+    embed = discord.Embed(title="What you can do", description=f"{_EXAMPLE}\n" + "\n".join(for_all), colour=COLOUR)
     if for_admins:
         embed.add_field(name="If you manage the server", value="\n".join(for_admins), inline=False)
     embed.add_field(name="On a message", value=f"Under *Apps* in its menu: {', '.join(menus)}", inline=False)
     embed.add_field(name="Under a song", value=_UNDER_A_SONG, inline=False)
     return embed.set_footer(text="Only you see your lists, your settings, and songs that are written with private")
+
+
+def _mentioned(command: app_commands.Command[Any, ..., Any] | app_commands.Group, mention: Callable[[str], str]) -> str:
+    """Name a command; of a group, the first ones in it, as it cannot be called by itself."""
+    if not isinstance(command, app_commands.Group):
+        return mention(command.name)
+    names = [mention(inner.qualified_name) for inner in command.commands]
+    return " ".join(names[:_OF_A_GROUP]) + (" …" if len(names) > _OF_A_GROUP else "")
 
 
 def about_embed(checkpoint: Checkpoint, num_songs: int) -> discord.Embed:

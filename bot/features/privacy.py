@@ -10,9 +10,10 @@ from typing import Any, Self
 import discord
 from discord import app_commands
 from discord.ext import commands
-from discord.ui import Button, DynamicItem, Item, View
+from discord.ui import Button, DynamicItem, View
 
-from bot.items import Reported
+from bot.handling.interaction import Interaction
+from bot.handling.items import Reported
 from bot.look import COLOUR
 from bot.store import Counts, Store
 from model import LyricsError
@@ -69,18 +70,14 @@ class ForgetButton(Reported, DynamicItem[Button[View]], template="forget:(?P<ans
         self.answer = answer
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         return cls(match["answer"])
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Delete, and say what went."""
         said = "Nothing was deleted."
         if self.answer == "yes":
-            store: Store = interaction.client.store
-            counts = await store.forget(interaction.user.id)
+            counts = await interaction.client.store.forget(interaction.user.id)
             said = f"Deleted: {in_words(counts)}." if counts else "Nothing is kept about you any more."
         await interaction.response.edit_message(embed=discord.Embed(description=said, colour=COLOUR), view=None)
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import discord
 from discord import app_commands
@@ -44,7 +44,7 @@ class _AnyPlace(app_commands.Transformer):
         discord.ChannelType.forum,
     ]
 
-    async def transform(self, _interaction: discord.Interaction[Any], value: AppCommandChannel, /) -> AppCommandChannel:
+    async def transform(self, _interaction: discord.Interaction, value: AppCommandChannel, /) -> AppCommandChannel:
         """Return the channel as Discord sent it."""
         return value
 
@@ -79,7 +79,7 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         self.rules = rules
         self.grace = grace
 
-    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
         """Let in who may manage the server, and nobody outside of servers."""
         return interaction.guild_id is not None and interaction.permissions.manage_guild
 

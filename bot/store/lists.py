@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from bot.store.records import MARK, ListedSong, ListName, ListPage
-from bot.store.requests import Requests
+from bot.store.requests import RequestStore
 
 _FOUND_WORDS = 14
 """How many words around a match are shown."""
@@ -30,7 +30,7 @@ _ROWS: dict[ListName, str] = {
 }
 
 
-class Lists(Requests):
+class ListStore(RequestStore):
     """The part of the store that lists songs for the member whose they are."""
 
     async def history(self, user_id: int, *, page: int, page_size: int, search: str | None = None) -> ListPage:

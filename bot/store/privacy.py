@@ -24,7 +24,7 @@ class StillWriting(LyricsError):  # noqa: N818 - named for what happened, as the
     """A member has a request under way, which would be kept when it ends."""
 
 
-class Privacy(Connection):
+class PrivacyStore(Connection):
     """The part of the store that knows what belongs to whom."""
 
     async def personal_data(self, user_id: int) -> dict[str, list[dict[str, Any]]]:

@@ -6,15 +6,15 @@ from datetime import datetime
 
 from bot.store.connection import Connection
 from bot.store.records import StoredRequest, parse_sampling
-from model import Finished, GeneratedSong, GenerationRequest, Header
+from model import Finished, GeneratedSong, Header, Request
 
 
-class Requests(Connection):
+class RequestStore(Connection):
     """The part of the store that keeps what is asked for and what is written."""
 
     async def add_request(
         self,
-        request: GenerationRequest,
+        request: Request,
         *,
         user_id: int,
         guild_id: int | None,
@@ -26,8 +26,8 @@ class Requests(Connection):
         """Keep a request that was acknowledged, and return its id; ``opening`` as in ``StoredRequest``."""
         header = request.header
         cursor = await self._write(
-            "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme,"
-            " params, seed, checkpoint, created_at, opening) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, artist,"
+            " params, seed, checkpoint, created_at, opening) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 user_id,
                 guild_id,
@@ -37,6 +37,7 @@ class Requests(Connection):
                 header.genre,
                 header.mood,
                 header.theme,
+                header.artist,
                 request.sampling.model_dump_json(),
                 request.sampling.seed,
                 checkpoint,
@@ -83,10 +84,10 @@ class Requests(Connection):
         """Give a user a request of their own with the same songs; none where there is no such request."""
         async with self._transaction():
             cursor = await self._db.execute(
-                "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed,"
-                " checkpoint, state, created_at, queued_seconds, generating_seconds, num_tokens, opening)"
-                " SELECT ?, guild_id, channel_id, prompt, title, genre, mood, theme, params, seed, checkpoint, state,"
-                " ?, queued_seconds, generating_seconds, num_tokens, opening FROM request"
+                "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, artist, params,"
+                " seed, checkpoint, state, created_at, queued_seconds, generating_seconds, num_tokens, opening)"
+                " SELECT ?, guild_id, channel_id, prompt, title, genre, mood, theme, artist, params, seed,"
+                " checkpoint, state, ?, queued_seconds, generating_seconds, num_tokens, opening FROM request"
                 " WHERE id = ? AND state = 'finished' RETURNING id",
                 [user_id, created_at.isoformat(), request_id],
             )
@@ -124,7 +125,7 @@ def _stored_request(row: sqlite3.Row, songs: list[sqlite3.Row]) -> StoredRequest
         guild_id=row["guild_id"],
         channel_id=row["channel_id"],
         prompt=row["prompt"],
-        header=Header(row["title"], row["genre"], row["mood"], row["theme"]),
+        header=Header(row["title"], row["genre"], row["mood"], row["theme"], row["artist"]),
         sampling=parse_sampling(row["params"]),
         checkpoint=row["checkpoint"],
         state=row["state"],

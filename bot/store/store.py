@@ -8,9 +8,9 @@ from typing import Self
 
 import aiosqlite
 
-from bot.store.lists import Lists
+from bot.store.lists import ListStore
 from bot.store.migrations import StoreError, migrate
-from bot.store.privacy import Privacy
+from bot.store.privacy import PrivacyStore
 from bot.store.settings import SettingsStore
 
 INTERRUPTED = "The bot went down while this was being written."
@@ -25,7 +25,7 @@ _PRAGMAS = (
 )
 
 
-class Store(Lists, Privacy, SettingsStore):
+class Store(ListStore, PrivacyStore, SettingsStore):
     """The bot's memory. Open it with ``Store.open``; every method is one transaction."""
 
     @classmethod

@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
+from model.checkpoint.architecture import Architecture, UnknownArchitectureError
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.tokenizer import SongTokenizer
-from model.checkpoint.weights import Gpt2Config, Weights
+from model.checkpoint.weights import Weights
 from model.engines.batching import BatchingEngine
 from model.engines.interface import Engine, EngineOptions
 from model.errors import SettingsError
@@ -38,21 +39,21 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
         SettingsError: Where the options do not fit the machine.
     """
     use_threads()
-    config = Gpt2Config.read(checkpoint)
-    reason = config.why_not()
-    if reason is not None:
+    try:
+        model = Architecture.read(checkpoint)
+    except UnknownArchitectureError as reason:
         log.warning("%s is served by transformers' generate, one request at a time: %s", checkpoint.name, reason)
         return _load_reference(checkpoint)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = choose_precision(options, device)
     dtype = torch.float32 if device.type == "cpu" else _DTYPES[precision]
     tokenizer = SongTokenizer.load(checkpoint)
-    with Weights.open(checkpoint, config, device, dtype) as weights:
+    with Weights.open(checkpoint, model, device, dtype) as weights:
         is_cpu = device.type == "cpu"
         network = CpuNetwork(weights, PACKED_LINEARS[precision]) if is_cpu else GpuNetwork(weights)
     if is_cpu:
         _compile_kernels(network)
-    slots = count_slots(config, options, device, dtype)
+    slots = count_slots(model, options, device, dtype)
     log.info("Up to %d songs side by side on the %s, with %s weights", slots, device.type, precision)
     return BatchingEngine(checkpoint, network, tokenizer, slots)
 
@@ -80,13 +81,13 @@ def choose_precision(options: EngineOptions, device: torch.device) -> Precision:
     return options.precision
 
 
-def count_slots(config: Gpt2Config, options: EngineOptions, device: torch.device, dtype: torch.dtype) -> int:
+def count_slots(model: Architecture, options: EngineOptions, device: torch.device, dtype: torch.dtype) -> int:
     """Return how many songs fit the free memory of a device.
 
     Raises:
         SettingsError: Where that is less than the host wants, or not even one.
     """
-    each = slot_bytes(config, dtype)
+    each = slot_bytes(model, dtype)
     free = free_memory(device)
     budget = free / 2 if options.kv_cache_gb is None else options.kv_cache_gb * _GB
     if budget > free:

@@ -26,8 +26,8 @@ MakeFilter = Callable[[int, Sequence[str]], TokenFilter]
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationRequest:
-    """A wish for songs: the opening words of the lyric, its header, and how to sample what follows.
+class Request:
+    """Songs that are asked for: the opening words of the lyric, its header, and how to sample what follows.
 
     The prompt has no space at its ends: GPT-2's tokens carry the space before a word, not after it.
     """
@@ -49,10 +49,10 @@ class GeneratedSong:
 
 
 @dataclass(eq=False, slots=True)
-class Job:
+class RequestState:
     """A request on its way through an engine, which writes the outcome into it."""
 
-    request: GenerationRequest
+    request: Request
     deadline: float = float("inf")
     """The ``time.perf_counter`` at which its songs end as they stand."""
     stopping: bool = False
@@ -88,7 +88,7 @@ class EngineOptions:
 
 
 class Engine(Protocol):
-    """Writes the songs of one or many jobs, a token at a time. Made, called and dropped on one thread only."""
+    """Writes the songs of one or many requests, a token at a time. Made, called and dropped on one thread only."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -96,44 +96,44 @@ class Engine(Protocol):
 
     @property
     def has_room(self) -> bool:
-        """Whether a job that is added now is started at the next step."""
+        """Whether a request that is added now is started at the next step."""
 
-    def add(self, job: Job) -> None:
-        """Take a job whose request has a seed.
+    def add(self, state: RequestState) -> None:
+        """Take a request that has a seed.
 
         Raises:
             PromptTooLong: Where the prompt fills the model's context.
         """
 
-    def step(self, on_update: Callable[[Job], None]) -> None:
+    def step(self, on_update: Callable[[RequestState], None]) -> None:
         """Write at least one token for the songs that run.
 
         Args:
-            on_update: Called for every job that has something new: lyrics, songs or an error.
+            on_update: Called for every request that has something new: lyrics, songs or an error.
         """
 
     def reset(self) -> None:
-        """Drop every job."""
+        """Drop every request."""
 
 
 class SerialEngine(ABC):
-    """An engine that writes the songs of one job at a time, all of them in one step."""
+    """An engine that writes the songs of one request at a time, all of them in one step."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
-        self._job: Job | None = None
+        self._state: RequestState | None = None
 
     @abstractmethod
     def generate(
         self,
-        request: GenerationRequest,
+        request: Request,
         on_progress: Callable[[tuple[str, ...]], None],
         should_stop: Callable[[], bool],
     ) -> tuple[GeneratedSong, ...]:
         """Write ``num_return_sequences`` songs for the request.
 
         Args:
-            request: The wish, with a seed.
+            request: It has a seed.
             on_progress: Called after every token with the lyric of each song so far.
             should_stop: Asked between two tokens; when true, the songs that have not ended end as they stand.
 
@@ -143,30 +143,30 @@ class SerialEngine(ABC):
 
     @property
     def has_room(self) -> bool:
-        """Whether no job runs."""
-        return self._job is None
+        """Whether no request runs."""
+        return self._state is None
 
-    def add(self, job: Job) -> None:
-        """Take a job."""
-        assert self.has_room, "one job at a time"
-        self._job = job
+    def add(self, state: RequestState) -> None:
+        """Take a request."""
+        assert self.has_room, "one request at a time"
+        self._state = state
 
-    def step(self, on_update: Callable[[Job], None]) -> None:
-        """Write the songs of the job; ``on_update`` is called after every token."""
-        job = self._job
-        assert job is not None, "there is a job"
+    def step(self, on_update: Callable[[RequestState], None]) -> None:
+        """Write the songs of the request; ``on_update`` is called after every token."""
+        state = self._state
+        assert state is not None, "there is a request"
 
         def on_progress(lyrics: tuple[str, ...]) -> None:
-            job.lyrics = lyrics
-            on_update(job)
+            state.lyrics = lyrics
+            on_update(state)
 
         try:
-            job.songs = self.generate(job.request, on_progress, lambda: job.must_stop)
+            state.songs = self.generate(state.request, on_progress, lambda: state.must_stop)
         except Exception as error:  # noqa: BLE001 - whoever asked is told, and the next one goes on
-            job.error = error
-        self._job = None
-        on_update(job)
+            state.error = error
+        self._state = None
+        on_update(state)
 
     def reset(self) -> None:
-        """Drop the job."""
-        self._job = None
+        """Drop the request."""
+        self._state = None

@@ -17,7 +17,7 @@ from transformers import (
 
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.pretrained import end_token_id, load_pretrained, start_token_id
-from model.engines.interface import FinishReason, GeneratedSong, GenerationRequest, SerialEngine
+from model.engines.interface import FinishReason, GeneratedSong, Request, SerialEngine
 from model.errors import PromptTooLong
 from model.network.machine import use_threads
 from model.sampling.params import SamplingParams
@@ -51,7 +51,7 @@ class ReferenceEngine(SerialEngine):
 
     def generate(
         self,
-        request: GenerationRequest,
+        request: Request,
         on_progress: Callable[[tuple[str, ...]], None],
         should_stop: Callable[[], bool],
     ) -> tuple[GeneratedSong, ...]:

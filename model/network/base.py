@@ -1,34 +1,36 @@
-"""GPT-2 (Radford et al., 2019) over a cache of keys and values: prompts in chunks, then a token for every row."""
+"""A transformer over a cache of keys and values: prompts in chunks, then a token for every row."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
 import torch
+from torch.nn import functional
 
-from model.checkpoint.weights import Weights
+from model.checkpoint.weights import Dense, Weights
 from model.network.cache import KVCache
 
 LinearT = TypeVar("LinearT")
+OtherT = TypeVar("OtherT")
 """A linear layer, as a device computes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """A layer normalization; weight and bias are of shape (embedding,)."""
+    """A normalization of the rows; weight and bias are of shape (embedding,)."""
 
     weight: torch.Tensor
-    bias: torch.Tensor
+    bias: torch.Tensor | None
+    """None where the mean stays as well (RMSNorm)."""
     epsilon: float
 
     @classmethod
-    def load(cls, weights: Weights, name: str) -> Self:
-        """Read the layer of that name."""
-        size = weights.config.n_embd
-        return cls(
-            weights.get(f"{name}.weight", size), weights.get(f"{name}.bias", size), weights.config.layer_norm_epsilon
-        )
+    def read(cls, weights: Weights, name: str) -> Self:
+        """Read the norm of that name."""
+        size, epsilon = weights.architecture.size, weights.architecture.epsilon
+        bias = weights.get(f"{name}.bias", size) if weights.architecture.norm == "layer" else None
+        return cls(weights.get(f"{name}.weight", size), bias, epsilon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +45,42 @@ class Block(Generic[LinearT]):
     """Of the products of queries and keys."""
     before_mlp: Norm
     mlp_in: LinearT
+    """To the hidden layer; where it is gated, to the gate and then to what goes through it."""
     mlp_out: LinearT
 
     @classmethod
-    def load(cls, weights: Weights, number: int, make_linear: Callable[[torch.Tensor, torch.Tensor], LinearT]) -> Self:
-        """Read the layer of that number, from 0; ``make_linear`` is given weights of shape (out, in) and biases."""
-        config, size, inner = weights.config, weights.config.n_embd, weights.config.inner_size
+    def read(cls, weights: Weights, number: int) -> "Block[Dense]":
+        """Read the layer of that number, from 0."""
+        model, names = weights.architecture, weights.architecture.names
+        stem, biases = names.stem.format(number), model.biases
+        query_to_value = (model.query_size, model.kv_size, model.kv_size)
+        sizes = query_to_value if len(names.attention_in) > 1 else (sum(query_to_value),)
 
-        def linear(name: str, inputs: int, outputs: int) -> LinearT:
-            # GPT-2 keeps these the other way round than nn.Linear.
-            weight = weights.get(f"h.{number}.{name}.weight", inputs, outputs).t()
-            return make_linear(weight, weights.get(f"h.{number}.{name}.bias", outputs))
+        def linear(parts: Mapping[str, int], inputs: int, *, has_bias: bool) -> Dense:
+            return weights.linear([(stem + name, size) for name, size in parts.items()], inputs, has_bias=has_bias)
 
-        scale = config.head_size**-0.5 if config.scale_attn_weights else 1.0
-        return cls(
-            before_attention=Norm.load(weights, f"h.{number}.ln_1"),
-            attention_in=linear("attn.c_attn", size, 3 * size),
-            attention_out=linear("attn.c_proj", size, size),
-            scale=scale / (number + 1) if config.scale_attn_by_inverse_layer_idx else scale,
-            before_mlp=Norm.load(weights, f"h.{number}.ln_2"),
-            mlp_in=linear("mlp.c_fc", size, inner),
-            mlp_out=linear("mlp.c_proj", inner, size),
+        return Block(
+            before_attention=Norm.read(weights, stem + names.before_attention),
+            attention_in=linear(
+                dict(zip(names.attention_in, sizes, strict=True)), model.size, has_bias=biases.attention_in
+            ),
+            attention_out=linear({names.attention_out: model.size}, model.query_size, has_bias=biases.attention_out),
+            scale=model.scales[number],
+            before_mlp=Norm.read(weights, stem + names.before_mlp),
+            mlp_in=linear(dict.fromkeys(names.mlp_in, model.inner_size), model.size, has_bias=biases.mlp),
+            mlp_out=linear({names.mlp_out: model.size}, model.inner_size, has_bias=biases.mlp),
+        )
+
+    def pack(self, make: Callable[[LinearT], OtherT]) -> "Block[OtherT]":
+        """Return the layer with its linear layers made into others."""
+        return Block(
+            self.before_attention,
+            make(self.attention_in),
+            make(self.attention_out),
+            self.scale,
+            self.before_mlp,
+            make(self.mlp_in),
+            make(self.mlp_out),
         )
 
 
@@ -82,26 +99,41 @@ class Network(ABC, Generic[LinearT]):
 
     Args:
         weights: Of the checkpoint.
-        make_linear: Makes a layer of its weight, of shape (out, in), and its bias.
+        make_linear: Makes a layer of what is stored of it.
     """
 
-    def __init__(self, weights: Weights, make_linear: Callable[[torch.Tensor, torch.Tensor], LinearT]) -> None:
-        config = weights.config
-        self.config = config
+    def __init__(self, weights: Weights, make_linear: Callable[[Dense], LinearT]) -> None:
+        model = weights.architecture
+        self.architecture = model
         self.device = weights.device
         self._dtype = weights.dtype
-        self._tokens = weights.get("wte.weight", config.vocab_size, config.n_embd)
-        self._positions = weights.get("wpe.weight", config.n_positions, config.n_embd)
-        self._blocks = [Block.load(weights, number, make_linear) for number in range(config.n_layer)]
-        self._last_norm = Norm.load(weights, "ln_f")
+        self._tokens = weights.get(f"{model.names.tokens}.weight", model.vocabulary, model.size)
+        self._positions = None
+        if model.frequencies is None:
+            self._positions = weights.get(f"{model.names.positions}.weight", model.context, model.size)
+        self._blocks = [Block.read(weights, number).pack(make_linear) for number in range(model.layers)]
+        self._last_norm = Norm.read(weights, model.names.last_norm)
 
     def make_cache(self, slots: int) -> KVCache:
         """Return a cache for so many songs."""
-        return KVCache(self.config, slots, self.config.n_positions, self.device, self._dtype)
+        return KVCache(self.architecture, slots, self.architecture.context, self.device, self._dtype)
 
     def make_prompt(self, positions: int) -> KVCache:
         """Return a cache for a prompt of so many tokens."""
-        return KVCache(self.config, 1, positions, self.device, self._dtype)
+        return KVCache(self.architecture, 1, positions, self.device, self._dtype)
+
+    def _embed(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Return what the first block reads of tokens, shape (tokens, embedding)."""
+        found = functional.embedding(ids, self._tokens)
+        return found if self._positions is None else found + functional.embedding(positions, self._positions)
+
+    def _make_turns(self) -> torch.Tensor:
+        """Return cosines and sines by which heads turn, (2, context, head size / 2); context 0 where they do not."""
+        model = self.architecture
+        frequencies = torch.tensor(model.frequencies or (0.0,) * (model.head_size // 2), device=self.device)
+        positions = torch.arange(model.context if model.frequencies else 0, device=self.device)
+        angles = torch.outer(positions.float(), frequencies.float())
+        return torch.stack([angles.cos(), angles.sin()])
 
     @abstractmethod
     def decode(self, tokens: Sequence[int], lengths: Sequence[int], cache: KVCache) -> torch.Tensor:

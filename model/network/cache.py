@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from model.checkpoint.weights import Gpt2Config
+from model.checkpoint.architecture import Architecture
 from model.network.cpu_kernels import Array
 
 
@@ -13,7 +13,7 @@ class KVCache:
     """Keys and values of up to ``slots`` songs, each in a slot of its own; of a prompt, in a cache of one slot.
 
     Args:
-        config: The model's shape.
+        model: Its shape.
         slots: How many songs.
         positions: How many tokens of each.
         device: Where the model computes.
@@ -21,11 +21,11 @@ class KVCache:
     """
 
     def __init__(
-        self, config: Gpt2Config, slots: int, positions: int, device: torch.device, dtype: torch.dtype
+        self, model: Architecture, slots: int, positions: int, device: torch.device, dtype: torch.dtype
     ) -> None:
-        shape = (config.n_layer, 2, slots, positions, config.n_embd)
+        shape = (model.layers, 2, slots, positions, model.kv_size)
         self.tensor = _lazy_zeros(shape) if device.type == "cpu" else torch.zeros(shape, device=device, dtype=dtype)
-        """Keys and values of each layer, shape (layers, 2, slots, positions, size); the size is heads by head size."""
+        """Keys and values of each layer, shape (layers, 2, slots, positions, size); size is key heads by head size."""
 
     @cached_property
     def arrays(self) -> list[tuple[Array, Array]]:
@@ -46,6 +46,6 @@ def _lazy_zeros(shape: tuple[int, ...]) -> torch.Tensor:
     return torch.from_numpy(np.zeros(shape, np.float32))
 
 
-def slot_bytes(config: Gpt2Config, dtype: torch.dtype) -> int:
+def slot_bytes(model: Architecture, dtype: torch.dtype) -> int:
     """Return the bytes of keys and values that a song of the full context takes."""
-    return dtype.itemsize * config.n_layer * 2 * config.n_positions * config.n_embd
+    return dtype.itemsize * model.layers * 2 * model.context * model.kv_size

@@ -1,4 +1,4 @@
-"""GPT-2 on the CPU: FBGEMM's matrix products, and compiled kernels for everything between them."""
+"""A transformer on the CPU: FBGEMM's matrix products, and compiled kernels for everything between them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import Self
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from model.checkpoint.weights import Gpt2Config, Weights
+from model.checkpoint.architecture import Architecture
+from model.checkpoint.weights import Dense, Weights
 from model.network import cpu_kernels as kernels
 from model.network.base import Chunk, Network, Norm
 from model.network.cache import KVCache
 from model.network.cpu_kernels import Array, Indices
-from model.network.cpu_linear import Int8Linear, PackedLinear, make_anchored
+from model.network.cpu_linear import PackedLinear, make_anchored
 
 _ACTIVATIONS = {
     "gelu": kernels.GELU,
@@ -21,6 +21,8 @@ _ACTIVATIONS = {
     "gelu_new": kernels.GELU_TANH,
     "gelu_pytorch_tanh": kernels.GELU_TANH,
     "relu": kernels.RELU,
+    "silu": kernels.SILU,
+    "swish": kernels.SILU,
 }
 
 _ROWS = 32
@@ -32,17 +34,25 @@ class _Linear:
     product: PackedLinear
     bias: Array
 
+    @classmethod
+    def pack(cls, dense: Dense, kind: type[PackedLinear]) -> Self:
+        """Pack a layer."""
+        bias = torch.zeros(len(dense.weight)) if dense.bias is None else dense.bias
+        return cls(kind(dense.weight), bias.numpy())
+
 
 @dataclass(frozen=True, slots=True)
 class _Norm:
     weight: Array
     bias: Array
     epsilon: np.float32
+    is_centred: bool
 
     @classmethod
     def of(cls, norm: Norm) -> Self:
         """Return the arrays of a normalization."""
-        return cls(norm.weight.numpy(), norm.bias.numpy(), np.float32(norm.epsilon))
+        bias = torch.zeros_like(norm.weight) if norm.bias is None else norm.bias
+        return cls(norm.weight.numpy(), bias.numpy(), np.float32(norm.epsilon), norm.bias is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +69,26 @@ class _Workspace:
     """What a pass over some rows writes between two matrix products.
 
     Args:
-        narrow_inputs: What the products over the embedding read, shape (1 + rows, embedding), the anchor first.
-        wide_inputs: What those over the hidden layers read, likewise.
+        inputs: What products over the embedding, over what queries gave, and over the hidden layer read, each of shape
+            (1 + rows, its size), the anchor first.
         scales: Of the rows that are to be read next, shape (rows,).
     """
 
-    def __init__(self, narrow_inputs: torch.Tensor, wide_inputs: torch.Tensor, scales: Array) -> None:
-        self.narrow_inputs, self.wide_inputs, self.scales = narrow_inputs, wide_inputs, scales
-        self.narrow: Array = narrow_inputs.numpy()[1:]
-        self.wide: Array = wide_inputs.numpy()[1:]
+    def __init__(self, inputs: Sequence[torch.Tensor], scales: Array) -> None:
+        self._inputs = inputs
+        self.narrow_inputs, self.query_inputs, self.wide_inputs = inputs
+        self.narrow, self.query, self.wide = (each.numpy()[1:] for each in inputs)
+        self.scales = scales
 
     @classmethod
-    def of(cls, rows: int, config: Gpt2Config) -> Self:
+    def of(cls, rows: int, model: Architecture) -> Self:
         """Return space for so many rows."""
-        return cls(
-            make_anchored(rows, config.n_embd), make_anchored(rows, config.inner_size), np.ones(rows, np.float32)
-        )
+        sizes = (model.size, model.query_size, model.inner_size)
+        return cls([make_anchored(rows, size) for size in sizes], np.ones(rows, np.float32))
 
     def first(self, rows: int) -> "_Workspace":
         """Return the part of it for so many rows."""
-        return _Workspace(self.narrow_inputs[: 1 + rows], self.wide_inputs[: 1 + rows], self.scales[:rows])
+        return _Workspace([each[: 1 + rows] for each in self._inputs], self.scales[:rows])
 
 
 class CpuNetwork(Network[_Linear]):
@@ -92,14 +102,15 @@ class CpuNetwork(Network[_Linear]):
     """
 
     def __init__(self, weights: Weights, linear: type[PackedLinear]) -> None:
-        super().__init__(weights, lambda weight, bias: _Linear(linear(weight), bias.numpy()))
+        super().__init__(weights, lambda dense: _Linear.pack(dense, linear))
+        model = self.architecture
         self._head = linear(weights.head())
-        self._is_scaled = linear is Int8Linear
         self._norms = [(_Norm.of(block.before_attention), _Norm.of(block.before_mlp)) for block in self._blocks]
         self._norm_before_head = _Norm.of(self._last_norm)
-        self._attend = kernels.make_attend(self.config.head_size)
-        self._activation = _ACTIVATIONS[self.config.activation_function]
-        self._workspace = _Workspace.of(_ROWS, self.config)
+        self._turns: Array = self._make_turns().numpy()
+        self._attend = kernels.make_attend(model.head_size, model.heads // model.kv_heads)
+        self._activation = _ACTIVATIONS[model.activation]
+        self._workspace = _Workspace.of(_ROWS, model)
 
     def decode(self, tokens: Sequence[int], lengths: Sequence[int], cache: KVCache) -> torch.Tensor:
         """Read one token for every row; see ``Network.decode``."""
@@ -107,7 +118,7 @@ class CpuNetwork(Network[_Linear]):
         part = _Part(slice(rows), cache, np.arange(rows), positions)
         work = self._forward(torch.tensor(tokens), torch.from_numpy(positions), [part])
         logits = self._head(work.narrow_inputs)
-        return logits.mul_(torch.from_numpy(work.scales).unsqueeze(1)) if self._is_scaled else logits
+        return logits.mul_(torch.from_numpy(work.scales).unsqueeze(1)) if self._head.is_scaled else logits
 
     def prefill(self, chunks: Sequence[Chunk]) -> None:
         """Read parts of prompts; see ``Network.prefill``."""
@@ -124,36 +135,44 @@ class CpuNetwork(Network[_Linear]):
     def _forward(self, ids: torch.Tensor, positions: torch.Tensor, parts: Sequence[_Part]) -> _Workspace:
         """Read tokens; what is returned has their last hidden states, ready for the head."""
         if len(ids) > len(self._workspace.scales):
-            self._workspace = _Workspace.of(len(ids), self.config)
+            self._workspace = _Workspace.of(len(ids), self.architecture)
         work = self._workspace.first(len(ids))
-        hidden: Array = (
-            functional.embedding(ids, self._tokens) + functional.embedding(positions, self._positions)
-        ).numpy()
+        hidden: Array = self._embed(ids, positions).numpy()
         for number, (block, (before_attention, before_mlp)) in enumerate(zip(self._blocks, self._norms, strict=True)):
-            self._normalize(hidden, before_attention, work)
-            projected = block.attention_in.product(work.narrow_inputs).numpy()
-            for part in parts:
-                self._attend(
-                    projected[part.rows],
-                    block.attention_in.bias,
-                    *part.cache.arrays[number],
-                    part.slots,
-                    part.positions,
-                    np.float32(block.scale),
-                    work.narrow[part.rows],
-                    work.scales[part.rows],
-                    self._is_scaled,
-                )
-            self._add(hidden, block.attention_out, work.narrow_inputs, work)
-            self._normalize(hidden, before_mlp, work)
+            self._normalize(hidden, before_attention, work, block.attention_in.product)
+            self._attend_parts(number, block.attention_in.product(work.narrow_inputs).numpy(), parts, work)
+            self._add(hidden, block.attention_out, work.query_inputs, work)
+            self._normalize(hidden, before_mlp, work, block.mlp_in.product)
             projected = block.mlp_in.product(work.narrow_inputs).numpy()
-            kernels.activate(projected, block.mlp_in.bias, self._activation, work.wide, work.scales, self._is_scaled)
+            is_scaled = block.mlp_out.product.is_scaled
+            kernels.activate(projected, block.mlp_in.bias, self._activation, work.wide, work.scales, is_scaled)
             self._add(hidden, block.mlp_out, work.wide_inputs, work)
-        self._normalize(hidden, self._norm_before_head, work)
+        self._normalize(hidden, self._norm_before_head, work, self._head)
         return work
 
-    def _normalize(self, hidden: Array, norm: _Norm, work: _Workspace) -> None:
-        kernels.normalize(hidden, norm.weight, norm.bias, norm.epsilon, work.narrow, work.scales, self._is_scaled)
+    def _attend_parts(self, layer: int, projected: Array, parts: Sequence[_Part], work: _Workspace) -> None:
+        """Write what rows attend to; ``projected`` is (rows, queries, keys and values)."""
+        block = self._blocks[layer]
+        for part in parts:
+            self._attend(
+                projected[part.rows],
+                block.attention_in.bias,
+                self._turns,
+                *part.cache.arrays[layer],
+                part.slots,
+                part.positions,
+                np.float32(block.scale),
+                work.query[part.rows],
+                work.scales[part.rows],
+                block.attention_out.product.is_scaled,
+            )
 
-    def _add(self, hidden: Array, linear: _Linear, inputs: torch.Tensor, work: _Workspace) -> None:
+    @staticmethod
+    def _normalize(hidden: Array, norm: _Norm, work: _Workspace, reader: PackedLinear) -> None:
+        kernels.normalize(
+            hidden, norm.weight, norm.bias, norm.epsilon, norm.is_centred, work.narrow, work.scales, reader.is_scaled
+        )
+
+    @staticmethod
+    def _add(hidden: Array, linear: _Linear, inputs: torch.Tensor, work: _Workspace) -> None:
         kernels.add(hidden, linear.product(inputs).numpy(), linear.bias, work.scales)

@@ -28,8 +28,9 @@ _I = np.int32
 # Sums may be reordered, so that vector instructions can add them up; NaN and infinity stay what they are.
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
-GELU_TANH, GELU, RELU = 0, 1, 2
-"""Activation functions: GELU (Hendrycks and Gimpel, 2016) by its approximation and by its definition, and ReLU."""
+GELU_TANH, GELU, RELU, SILU = 0, 1, 2, 3
+"""Activation functions: GELU (Hendrycks and Gimpel, 2016) by its approximation and by its definition, ReLU, and SiLU
+(Elfwing et al., 2017)."""
 
 
 def compiled(function: Function) -> Function:
@@ -92,18 +93,23 @@ def normalize(
     weight: Array,
     bias: Array,
     epsilon: np.float32,
+    is_centred: bool,  # noqa: FBT001
     out: Array,
     scales: Array,
     is_scaled: bool,  # noqa: FBT001
 ) -> None:
-    """Write the layer normalization (Ba et al., 2016) of ``hidden`` to ``out``, both (rows, size)."""
+    """Write the normalization of ``hidden`` to ``out``, both (rows, size).
+
+    Centred, that is layer normalization (Ba et al., 2016), else RMSNorm (Zhang and Sennrich, 2019).
+    """
     rows, size = hidden.shape
     for row in range(rows):
         read, written = hidden[row], out[row]
-        total = _F(0)
-        for i in range(size):
-            total += read[i]
-        mean = total / _F(size)
+        mean = _F(0)
+        if is_centred:
+            for i in range(size):
+                mean += read[i]
+            mean /= _F(size)
         squares = _F(0)
         for i in range(size):
             squares += (read[i] - mean) * (read[i] - mean)
@@ -132,24 +138,50 @@ def activate(
     scales: Array,
     is_scaled: bool,  # noqa: FBT001
 ) -> None:
-    """Write an activation function of what a matrix product gave to ``out``, both (rows, size)."""
-    rows, size = projected.shape
+    """Write an activation function of what a matrix product gave to ``out``, (rows, size).
+
+    ``projected`` is (rows, size), or (rows, 2 * size) where its first half is a gate for its second.
+    """
+    rows, size = out.shape
     for row in range(rows):
         read, written, scale = projected[row], out[row], scales[row]
         for i in range(size):
             written[i] = read[i] * scale + bias[i]
-        if function == GELU_TANH:
+        _activate_row(written, function)
+        if len(read) > size:
             for i in range(size):
-                x = written[i]
-                # 0.5 (1 + tanh(y)) is 1 / (1 + exp(-2y))
-                written[i] = x / (_F(1) + exp(_F(-1.5957691216057308) * (x + _F(0.044715) * x * x * x)))
-        elif function == GELU:
-            for i in range(size):
-                written[i] *= _F(0.5) * (_F(1) + _F(math.erf(written[i] * _F(0.7071067811865476))))
-        else:
-            for i in range(size):
-                written[i] = max(written[i], _F(0))
+                written[i] *= read[size + i] * scale + bias[size + i]
         scales[row] = _scale(written, is_scaled)
+
+
+@compiled
+def _activate_row(row: Array, function: int) -> None:
+    """Replace numbers, in place, by what an activation function gives for them."""
+    if function == GELU_TANH:
+        for i in range(len(row)):
+            x = row[i]
+            # 0.5 (1 + tanh(y)) is 1 / (1 + exp(-2y))
+            row[i] = x / (_F(1) + exp(_F(-1.5957691216057308) * (x + _F(0.044715) * x * x * x)))
+    elif function == GELU:
+        for i in range(len(row)):
+            row[i] *= _F(0.5) * (_F(1) + _F(math.erf(row[i] * _F(0.7071067811865476))))
+    elif function == SILU:
+        for i in range(len(row)):
+            row[i] /= _F(1) + exp(-row[i])
+    else:
+        for i in range(len(row)):
+            row[i] = max(row[i], _F(0))
+
+
+@compiled
+def _turn(row: Array, cosines: Array, sines: Array) -> None:
+    """Turn each head of a row, in place, by the angles of a position (Su et al., 2021), each (head size / 2,)."""
+    half = len(cosines)
+    for begin in range(0, len(row), 2 * half):
+        for i in range(begin, begin + half):
+            x, y = row[i], row[half + i]
+            row[i] = x * cosines[i - begin] - y * sines[i - begin]
+            row[half + i] = y * cosines[i - begin] + x * sines[i - begin]
 
 
 @compiled
@@ -168,17 +200,35 @@ def _softmax(scores: Array) -> None:
         scores[place] *= inverse
 
 
-@cache
-def make_attend(head_size: int) -> Callable[..., None]:  # noqa: C901 - loops of which nothing can be left out
-    """Return the attention (Vaswani et al., 2017) of tokens to what stands before them, for heads of this size.
+@compiled
+def _split(
+    read: Array, scale: np.float32, bias: Array, factor: np.float32, query: Array, key: Array, value: Array
+) -> None:
+    """Write the query of a token, times the factor, its key and its value, which lie one after another."""
+    size, key_size = len(query), len(key)
+    for i in range(size):
+        query[i] = (read[i] * scale + bias[i]) * factor
+    for i in range(key_size):
+        key[i] = read[size + i] * scale + bias[size + i]
+        value[i] = read[size + key_size + i] * scale + bias[size + key_size + i]
 
-    The size is built into the function: loops of known length are unrolled, which makes it five times as fast.
+
+@cache
+def make_attend(head_size: int, group: int) -> Callable[..., None]:  # noqa: C901 - loops that belong together
+    """Return the attention (Vaswani et al., 2017) of tokens to what stands before them.
+
+    The sizes are built into the function: loops of known length are unrolled, which makes it five times as fast.
+
+    Args:
+        head_size: Numbers in a query, a key or a value.
+        group: Heads of queries that share a head of keys and values.
     """
 
     @compiled
     def attend(
         projected: Array,
         bias: Array,
+        turns: Array,
         keys: Array,
         values: Array,
         slots: Indices,
@@ -191,9 +241,11 @@ def make_attend(head_size: int) -> Callable[..., None]:  # noqa: C901 - loops of
         """Write each token's key and value to its place, and what it attends to to ``out``.
 
         Args:
-            projected: Queries, keys and values, shape (tokens, 3 * size); a prompt's tokens are in their order.
-            bias: Shape (3 * size,).
-            keys: Of one layer, shape (slots, context, size).
+            projected: Queries, keys and values, shape (tokens, size + 2 * key size); a prompt's tokens are in their
+                order.
+            bias: Shape (size + 2 * key size,).
+            turns: Cosines and sines, shape (2, context, head size / 2); context 0 where positions turn nothing.
+            keys: Of one layer, shape (slots, context, key size).
             values: Likewise.
             slots: Where each token's song has its keys and values, shape (tokens,).
             positions: The place of each token in its song, shape (tokens,).
@@ -203,34 +255,34 @@ def make_attend(head_size: int) -> Callable[..., None]:  # noqa: C901 - loops of
             is_scaled: Whether ``out`` is to be scaled.
         """
         tokens, size = out.shape
-        heads = size // head_size
-        shares = np.empty((heads, keys.shape[1]), np.float32)
+        shares = np.empty((size // head_size, keys.shape[1]), np.float32)
         query = np.empty(size, np.float32)
         for token in range(tokens):
             read, written, scale = projected[token], out[token], scales[token]
             of_song, values_of_song, position = keys[slots[token]], values[slots[token]], positions[token]
             key, value = of_song[position], values_of_song[position]
-            for i in range(size):
-                query[i] = (read[i] * scale + bias[i]) * factor
-                key[i] = read[size + i] * scale + bias[size + i]
-                value[i] = read[2 * size + i] * scale + bias[2 * size + i]
+            _split(read, scale, bias, factor, query, key, value)
+            if turns.shape[1] > 0:
+                _turn(query, turns[0, position], turns[1, position])
+                _turn(key, turns[0, position], turns[1, position])
             # Memory is read from front to back: the keys of all heads at one position lie side by side.
             for place in range(position + 1):
                 key = of_song[place]
-                for head in range(heads):
+                for head in range(size // head_size):
+                    begin = head // group * head_size
                     score = _F(0)
                     for i in range(head_size):
-                        score += query[head * head_size + i] * key[head * head_size + i]
+                        score += query[head * head_size + i] * key[begin + i]
                     shares[head, place] = score
-            for head in range(heads):
+            for head in range(size // head_size):
                 _softmax(shares[head, : position + 1])
             written[:] = _F(0)
             for place in range(position + 1):
                 value = values_of_song[place]
-                for head in range(heads):
-                    share = shares[head, place]
+                for head in range(size // head_size):
+                    begin, share = head // group * head_size, shares[head, place]
                     for i in range(head_size):
-                        written[head * head_size + i] += share * value[head * head_size + i]
+                        written[head * head_size + i] += share * value[begin + i]
             scales[token] = _scale(written, is_scaled)
 
     return attend

@@ -1,4 +1,4 @@
-"""GPT-2 on a GPU: each size of batch is recorded once as a CUDA graph and then replayed whole.
+"""A transformer on a GPU: each size of batch is recorded once as a CUDA graph and then replayed whole.
 
 A step on a GPU is hundreds of kernels of a few microseconds each: started one by one from Python, starting them takes
 longer than running them.
@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch.nn import functional
 
-from model.checkpoint.weights import Weights
+from model.checkpoint.weights import Dense, Weights
 from model.network.base import Chunk, Network, Norm
 from model.network.cache import KVCache
 
@@ -21,6 +21,8 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu_new": _gelu_tanh,
     "gelu_pytorch_tanh": _gelu_tanh,
     "relu": functional.relu,
+    "silu": functional.silu,
+    "swish": functional.silu,
 }
 
 _REACH = 128
@@ -34,13 +36,12 @@ class Linear:
     """A layer in whatever its tensors are, on whatever device they are.
 
     Args:
-        weight: Shape (out, in).
-        bias: Shape (out,), or none.
+        dense: As it is stored.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-        self._weight = weight.contiguous()
-        self._bias = bias
+    def __init__(self, dense: Dense) -> None:
+        self._weight = dense.weight.contiguous()
+        self._bias = dense.bias
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (rows, in) to (rows, out)."""
@@ -55,8 +56,9 @@ class GpuNetwork(Network[Linear]):
 
     def __init__(self, weights: Weights) -> None:
         super().__init__(weights, Linear)
-        self._head = Linear(weights.head(), None)
-        self._activation = _ACTIVATIONS[self.config.activation_function]
+        self._head = Linear(Dense(weights.head(), None))
+        self._turns = self._make_turns()
+        self._activation = _ACTIVATIONS[self.architecture.activation]
         self._graphs: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
 
     def make_cache(self, slots: int) -> KVCache:
@@ -64,14 +66,14 @@ class GpuNetwork(Network[Linear]):
         self._graphs.clear()
         # What a step reads: a token for each row, the position it has, and the slot that its key and value go to.
         self._inputs = torch.zeros(3, slots, dtype=torch.int64, device=self.device)
-        self._logits = torch.zeros(slots, self.config.vocab_size, device=self.device)
+        self._logits = torch.zeros(slots, self.architecture.vocabulary, device=self.device)
         return super().make_cache(slots + 1)  # Rows without a song write to the last.
 
     def decode(self, tokens: Sequence[int], lengths: Sequence[int], cache: KVCache) -> torch.Tensor:
         """Read one token for every row; see ``Network.decode``."""
         rows, unused = len(tokens), cache.tensor.shape[2] - 1
         padded = min(1 << (rows - 1).bit_length(), unused)
-        reach = min(-(-(max(lengths) + 1) // _REACH) * _REACH, self.config.n_positions)
+        reach = min(-(-(max(lengths) + 1) // _REACH) * _REACH, self.architecture.context)
         idle = padded - rows
         inputs = torch.tensor([[*tokens, *[0] * idle], [*lengths, *[0] * idle], [*range(rows), *[unused] * idle]])
         self._inputs[:, :padded].copy_(inputs, non_blocking=True)
@@ -116,18 +118,11 @@ class GpuNetwork(Network[Linear]):
         visible = torch.arange(reach, device=self.device) <= positions.view(-1, 1, 1, 1)  # (rows, 1, 1, reach)
 
         def attend(layer: int, projected: torch.Tensor) -> torch.Tensor:
-            queries, keys, values = projected.chunk(3, 1)
-            kept = cache.tensor[layer]  # (2, slots + 1, positions, size)
+            queries, keys, values = self._split(projected, positions)
+            kept = cache.tensor[layer]  # (2, slots + 1, positions, key size)
             kept[0][slots, positions] = keys
             kept[1][slots, positions] = values
-            attended = functional.scaled_dot_product_attention(
-                self._by_head(queries.unsqueeze(1)),
-                self._by_head(kept[0, :rows, :reach]),
-                self._by_head(kept[1, :rows, :reach]),
-                attn_mask=visible,
-                scale=self._blocks[layer].scale,
-            )  # (rows, heads, 1, head size)
-            return attended.reshape(rows, -1)
+            return self._attend(layer, queries.unsqueeze(1), kept[:, :rows, :reach], visible).reshape(rows, -1)
 
         self._logits[:rows] = self._head(self._norm(self._last_norm, self._forward(tokens, positions, attend)))
 
@@ -135,33 +130,71 @@ class GpuNetwork(Network[Linear]):
         self, ids: torch.Tensor, positions: torch.Tensor, attend: Callable[[int, torch.Tensor], torch.Tensor]
     ) -> torch.Tensor:
         """Return the hidden states of tokens, shape (tokens, embedding); ``attend`` maps a layer's projections."""
-        hidden = functional.embedding(ids, self._tokens) + functional.embedding(positions, self._positions)
+        hidden = self._embed(ids, positions)
         for number, block in enumerate(self._blocks):
             attended = attend(number, block.attention_in(self._norm(block.before_attention, hidden)))
             hidden = hidden + block.attention_out(attended)
-            hidden = hidden + block.mlp_out(self._activation(block.mlp_in(self._norm(block.before_mlp, hidden))))
+            hidden = hidden + block.mlp_out(self._activate(block.mlp_in(self._norm(block.before_mlp, hidden))))
         return hidden
 
+    def _activate(self, projected: torch.Tensor) -> torch.Tensor:
+        if not self.architecture.is_gated:
+            return self._activation(projected)
+        gate, gated = projected.chunk(2, 1)
+        return self._activation(gate) * gated
+
     def _attend_chunk(self, chunk: Chunk, layer: int, projected: torch.Tensor) -> torch.Tensor:
-        """Attend within one prompt; ``projected`` is (tokens, 3 * embedding)."""
+        """Attend within one prompt; ``projected`` is (tokens, queries, keys and values)."""
         tokens, end = len(projected), chunk.start + len(projected)
-        queries, keys, values = projected.chunk(3, 1)
-        kept = chunk.cache.tensor[layer]  # (2, 1, positions, size)
+        queries, keys, values = self._split(projected, torch.arange(chunk.start, end, device=self.device))
+        kept = chunk.cache.tensor[layer]  # (2, 1, positions, key size)
         kept[0, 0, chunk.start : end] = keys
         kept[1, 0, chunk.start : end] = values
-        attended = functional.scaled_dot_product_attention(
-            self._by_head(queries.unsqueeze(0)),
-            self._by_head(kept[0, :, :end]),
-            self._by_head(kept[1, :, :end]),
-            attn_mask=torch.ones(tokens, end, dtype=torch.bool, device=self.device).tril(chunk.start),
-            scale=self._blocks[layer].scale,
-        )  # (1, heads, tokens, head size)
+        visible = torch.ones(tokens, end, dtype=torch.bool, device=self.device).tril(chunk.start)
+        attended = self._attend(layer, queries.unsqueeze(0), kept[:, :, :end], visible)
         return attended[0].transpose(0, 1).reshape(tokens, -1)
+
+    def _attend(self, layer: int, queries: torch.Tensor, kept: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+        """Attend to keys and values.
+
+        Args:
+            layer: The number of the block.
+            queries: Shape (songs, tokens, size).
+            kept: Keys and values, shape (2, songs, positions, key size).
+            visible: Which positions each token attends to; to be broadcast to (songs, heads, tokens, positions).
+
+        Returns:
+            Shape (songs, heads, tokens, head size).
+        """
+        return functional.scaled_dot_product_attention(
+            self._by_head(queries),
+            self._by_head(kept[0]),
+            self._by_head(kept[1]),
+            attn_mask=visible,
+            scale=self._blocks[layer].scale,
+            enable_gqa=self.architecture.kv_heads < self.architecture.heads,
+        )
+
+    def _split(self, projected: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return queries, keys and values of tokens, (tokens, size) and twice (tokens, key size), turned."""
+        model = self.architecture
+        queries, keys, values = torch.split(projected, [model.query_size, model.kv_size, model.kv_size], 1)
+        if model.frequencies is None:
+            return queries, keys, values
+        cosines, sines = self._turns[:, positions].unsqueeze(2).to(projected.dtype)  # (tokens, 1, head size / 2) each
+        return *(self._turn(rows, cosines, sines) for rows in (queries, keys)), values
+
+    def _turn(self, rows: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
+        """Turn each head of (tokens, size)."""
+        x, y = rows.view(len(rows), -1, self.architecture.head_size).chunk(2, 2)
+        return torch.cat([x * cosines - y * sines, y * cosines + x * sines], 2).view(len(rows), -1)
 
     def _by_head(self, rows: torch.Tensor) -> torch.Tensor:
         """View (rows, positions, size) as (rows, heads, positions, head size)."""
-        return rows.view(*rows.shape[:2], self.config.n_head, -1).transpose(1, 2)
+        return rows.view(*rows.shape[:2], -1, self.architecture.head_size).transpose(1, 2)
 
     @staticmethod
     def _norm(norm: Norm, hidden: torch.Tensor) -> torch.Tensor:
+        if norm.bias is None:
+            return functional.rms_norm(hidden, norm.weight.shape, norm.weight, norm.epsilon)
         return functional.layer_norm(hidden, norm.weight.shape, norm.weight, norm.bias, norm.epsilon)

@@ -14,6 +14,17 @@ MAX_LENGTH = Interval(ge=1, le=1000)
 NUM_RETURN_SEQUENCES = Interval(ge=1, le=10)
 SEED = Interval(ge=0, le=2**32 - 1)
 
+BOUNDS: dict[str, Interval] = {
+    "temperature": TEMPERATURE,
+    "top_k": TOP_K,
+    "top_p": TOP_P,
+    "repetition_penalty": REPETITION_PENALTY,
+    "max_length": MAX_LENGTH,
+    "num_return_sequences": NUM_RETURN_SEQUENCES,
+    "seed": SEED,
+}
+"""Each parameter's by its name."""
+
 
 class SamplingParams(BaseModel):
     """Sampling parameters of one request, named as in transformers' ``GenerationConfig``.

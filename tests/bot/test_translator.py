@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.sync import sync_if_changed
-from bot.translator import LANGUAGES, translations
+from bot.handling.sync import sync_if_changed
+from bot.handling.translator import LANGUAGES, translations
 from tests.bot.world import World
 
 NAME = re.compile(r"[-_\w]{1,32}")

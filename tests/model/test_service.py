@@ -15,13 +15,13 @@ from model import (
     Engine,
     Failed,
     Finished,
-    GenerationRequest,
     GenerationStopped,
     LyricsService,
     ModelNotReady,
     Progress,
     Queued,
     QueueFull,
+    Request,
     Update,
 )
 from tests.conftest import GatedEngine, make_request
@@ -36,7 +36,7 @@ async def gated(gated_engine: GatedEngine) -> AsyncIterator[LyricsService]:
     await service.close()
 
 
-async def follow(service: LyricsService, request: GenerationRequest) -> list[Update]:
+async def follow(service: LyricsService, request: Request) -> list[Update]:
     async with aclosing(service.stream(request)) as updates:
         return [update async for update in updates]
 

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
 from model.checkpoint.folder import Checkpoint
 from model.errors import CheckpointError
-from model.song import BOS_TOKEN, EOS_TOKEN
+from model.song import BOS_TOKEN, EOS_TOKEN, HEADER_FIELDS
 from train.config import CheckConfig
 from train.songs.problems import Problem
 from train.songs.reading import Reading, read_songs
@@ -105,7 +105,7 @@ def _print_summary(
     _heading(console, "What would be learnt")
     table = _table("", "")
     table.columns[1].justify = "left"
-    fields = {name for name in ("title", "genre", "mood", "theme") if any(reading.songs.rows[name])}
+    fields = {name for name in HEADER_FIELDS if any(reading.songs.rows[name])}
     rows = {
         "Samples": f"{len(reading.songs):,}",
         "Unit": reading.report.unit,

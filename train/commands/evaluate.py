@@ -1,78 +1,12 @@
-"""The commands that measure checkpoints which are there already."""
+"""``evaluate``: what is measured of one checkpoint."""
 
 import json
-import logging
-from dataclasses import asdict
 
-from transformers.utils import logging as transformers_logging
-
-from model.checkpoint.folder import Checkpoint
-from train.config import DataConfig, FitConfig
-from train.measuring.config import CompareConfig, EvaluateConfig
-from train.measuring.evaluation import Evaluation, Evaluator
-from train.measuring.report import describe_copy, render_table
-from train.songs.reading import read_songs
-from train.songs.split import Split, split_songs
-
-log = logging.getLogger(__name__)
-
-_CHOICES = {"unit", "where", "min_rhyme"}
-"""Settings that decide which songs there are."""
+from train.measuring.checkpoints import as_json, as_text, measure
+from train.measuring.config import EvaluateConfig
 
 
 def evaluate(config: EvaluateConfig) -> None:
-    """Print what is measured of one checkpoint.
-
-    Raises:
-        CheckpointError: Where the checkpoint does not load.
-        DataError: Where the songs cannot be read.
-    """
-    (evaluation,) = _measure(config, config.checkpoint)
-    print(json.dumps(_as_json(evaluation), indent=2) if config.as_json else _as_text(evaluation))
-
-
-def compare(config: CompareConfig) -> None:
-    """Print what is measured of two checkpoints side by side; raises as ``evaluate`` does."""
-    evaluations = _measure(config, config.first, config.second)
-    print(json.dumps([*map(_as_json, evaluations)], indent=2) if config.as_json else _as_text(*evaluations))
-
-
-def _measure(config: EvaluateConfig | CompareConfig, *sources: str) -> list[Evaluation]:
-    # Nothing but the table is to be read: no bar for each file of weights, no advice for those who call the model.
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    checkpoints = [Checkpoint.open(source) for source in sources]
-    split = _split(config, checkpoints[0])
-    log.info("%d songs held out of %d", len(split.validation), len(split.train) + len(split.validation))
-    for checkpoint in checkpoints:
-        if checkpoint.metadata is not None and checkpoint.metadata.data_fingerprint != split.fingerprint:
-            log.warning(
-                "%s was trained on other songs or with another split: it may have learnt some that count as held out.",
-                checkpoint.name,
-            )
-    # One model at a time is in memory.
-    return [Evaluator(checkpoint, split).evaluate(config.samples, config.sample_seed) for checkpoint in checkpoints]
-
-
-def _split(config: EvaluateConfig | CompareConfig, checkpoint: Checkpoint) -> Split:
-    """Hold out the songs that were held out when the checkpoint was trained, unless the settings say otherwise."""
-    defaults = {name: field.default for name, field in FitConfig.model_fields.items()}
-    trained = checkpoint.metadata.training if checkpoint.metadata else {}
-    settings = defaults | trained | config.model_dump(include={"validation_fraction", "seed"}, exclude_none=True)
-    chosen = {name: settings[name] for name in _CHOICES - config.model_fields_set}
-    asked = config.model_dump(include=set(DataConfig.model_fields))
-    reading = read_songs(DataConfig.model_validate(asked | chosen))
-    return split_songs(reading, settings["validation_fraction"], settings["seed"])
-
-
-def _as_text(*evaluations: Evaluation) -> str:
-    copies = [sentence for evaluation in evaluations if (sentence := describe_copy(evaluation))]
-    return "\n".join([render_table(evaluations), *([""] if copies else []), *copies])
-
-
-def _as_json(evaluation: Evaluation) -> dict[str, object]:
-    numbers: dict[str, object] = {"checkpoint": evaluation.name, **evaluation.numbers()}
-    if evaluation.generated is not None:
-        originality = asdict(evaluation.generated.originality)
-        numbers |= {name: originality[name] for name in ("longest_text", "longest_source")}
-    return numbers
+    """Print the measurements; raises as ``measure`` does."""
+    (evaluation,) = measure(config, config.checkpoint)
+    print(json.dumps(as_json(evaluation), indent=2) if config.as_json else as_text(evaluation))

@@ -3,7 +3,7 @@
 from transformers.utils import logging as transformers_logging
 
 from model.checkpoint.folder import Checkpoint
-from model.engines.interface import GenerationRequest
+from model.engines.interface import Request
 from model.engines.reference import ReferenceEngine
 from model.sampling.params import SamplingParams
 from model.song import HEADER_FIELDS, Header
@@ -25,6 +25,6 @@ def sample(config: SampleConfig) -> None:
     sampling = SamplingParams.model_validate(config.model_dump(include=set(SamplingParams.model_fields)))
     first = sampling.seeded().seed or 0
     for seed in range(first, first + config.seeds):
-        request = GenerationRequest(config.prompt.strip(), header, sampling.model_copy(update={"seed": seed}))
+        request = Request(config.prompt.strip(), header, sampling.model_copy(update={"seed": seed}))
         for song in engine.generate(request, lambda _: None, lambda: False):
             print(f"# seed {seed}\n{header}{song.lyric}\n", flush=True)

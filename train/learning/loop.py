@@ -11,13 +11,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArgum
 from transformers.utils import logging as transformers_logging
 
 from model.errors import LyricsError
-from train.config import FitConfig, Precision
+from train.config import FitConfig, TrainingPrecision
 from train.learning.lora import add_adapters, merge_adapters
 from train.learning.loss import z_loss
 from train.learning.optimizer import MuonWithAdamW
 from train.learning.partial_run import PartialRun
 from train.learning.processes import Processes
-from train.learning.progress import Follow, Report
+from train.learning.progress import Follow, ReportProgress
 from train.learning.trainer import EndEarly, LyricsTrainer, StopOnSignal
 from train.tokens.batches import DrawnSongs, HeaderDropper, Share, StepSampler, pack, pad
 
@@ -74,7 +74,7 @@ def train(
     partial: PartialRun,
     processes: Processes,
     *,
-    report: Report,
+    report: ReportProgress,
     write_sample: Callable[[PreTrainedModel], str],
 ) -> Trained:
     """Train the model in place, from the last checkpoint in ``partial`` where there is one.
@@ -201,7 +201,7 @@ def training_arguments(config: FitConfig, partial: PartialRun, songs_in_step: in
     )
 
 
-def choose_precision(asked: Precision) -> Precision:
+def choose_precision(asked: TrainingPrecision) -> TrainingPrecision:
     """Return what to compute in: what was asked for, else the best that this machine has.
 
     Raises:

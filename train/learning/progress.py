@@ -30,11 +30,11 @@ class ProgressEvent(BaseModel):
     output: str | None = Field(None, description="The finished checkpoint's folder")
 
 
-Report = Callable[[ProgressEvent], None]
+ReportProgress = Callable[[ProgressEvent], None]
 
 
 @contextmanager
-def reporting(kind: Literal["bar", "json", "none"]) -> Iterator[Report]:
+def reporting(kind: Literal["bar", "json", "none"]) -> Iterator[ReportProgress]:
     """Give what shows events as the person or the program asked; a bar ends with the context, so that errors follow."""
     if kind == "bar":
         with closing(_Bar()) as bar:
@@ -85,7 +85,7 @@ class Follow(TrainerCallback):
         write_sample: Returns a song by the model as it stands.
     """
 
-    def __init__(self, report: Report, tokens_seen: Callable[[], int], write_sample: Callable[[], str]) -> None:
+    def __init__(self, report: ReportProgress, tokens_seen: Callable[[], int], write_sample: Callable[[], str]) -> None:
         self._report = report
         self._tokens_seen = tokens_seen
         self._write_sample = write_sample

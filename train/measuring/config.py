@@ -54,3 +54,4 @@ class SampleConfig(SamplingParams, _OneCheckpoint):
     genre: str | None = Field(None, description="Say country")
     mood: str | None = Field(None, description="Say hopeful")
     theme: str | None = Field(None, description="What the song is about")
+    artist: str | None = Field(None, description="In whose manner")

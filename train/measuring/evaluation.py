@@ -9,7 +9,7 @@ import torch
 
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.pretrained import load_pretrained
-from model.engines.interface import GeneratedSong, GenerationRequest
+from model.engines.interface import GeneratedSong, Request
 from model.engines.reference import ReferenceEngine
 from model.errors import PromptTooLong
 from model.sampling.params import SamplingParams
@@ -132,7 +132,7 @@ class Evaluator:
             originality=measure_originality(lyrics, self._split.train),
         )
 
-    def _requests(self, samples: int, seed: int) -> Iterator[GenerationRequest]:
+    def _requests(self, samples: int, seed: int) -> Iterator[Request]:
         """Yield requests for ``samples`` songs in all, in turn for a header and for the first words of a song."""
         batches = range(0, samples, _SONGS_PER_PROMPT)
         for number, (done, song) in enumerate(zip(batches, cycle(self._split.validation), strict=False)):
@@ -140,14 +140,14 @@ class Evaluator:
             sampling = SamplingParams(max_length=MAX_TOKENS, num_return_sequences=songs, seed=seed + number)
             yield self._request(song if number % 2 == 0 else Song(Header(), song.lyric), sampling)
 
-    def _request(self, song: Song, sampling: SamplingParams) -> GenerationRequest:
+    def _request(self, song: Song, sampling: SamplingParams) -> Request:
         """Return a request with the song's header, or with its first words where no header that is known is left."""
         header = song.header.keep(frozenset(self._checkpoint.header_fields))
         if str(header):
-            return GenerationRequest("", header, sampling)
-        return GenerationRequest(_first_words(song), header, sampling)
+            return Request("", header, sampling)
+        return Request(_first_words(song), header, sampling)
 
-    def _write(self, request: GenerationRequest) -> list[_Ended]:
+    def _write(self, request: Request) -> list[_Ended]:
         texts: tuple[str, ...] = ()
 
         def keep(progress: tuple[str, ...]) -> None:

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from model.checkpoint.folder import Checkpoint
 from train.measuring.chart import draw_losses
-from train.measuring.evaluation import MAX_TOKENS, Evaluation, Sample
+from train.measuring.evaluation import MAX_TOKENS, Evaluation, Evaluator, Sample
+from train.songs.split import Split
 from train.words.originality import RUN
 
 REPORT_FILE = "report.md"
@@ -74,6 +76,29 @@ def describe_copy(evaluation: Evaluation) -> str:
         f"The longest run of words that {evaluation.name} copied, {copy.longest_run} words, "
         f'is from "{copy.longest_source}": "{copy.longest_text}".'
     )
+
+
+def report_run(
+    checkpoint: Checkpoint,
+    base: str | None,
+    split: Split,
+    samples: int,
+    history: Sequence[Mapping[str, float]],
+) -> dict[str, float]:
+    """Measure a checkpoint and its base, write the report, and return the checkpoint's measurements.
+
+    Args:
+        checkpoint: What a run has just written.
+        base: Checkpoint folder or hub id that it started from, if it did.
+        split: Its songs.
+        samples: How many songs each writes to be measured.
+        history: The Trainer's ``state.log_history``.
+    """
+    evaluator = Evaluator(checkpoint, split)
+    evaluation = evaluator.evaluate(samples)
+    base_evaluation = None if base is None else Evaluator(Checkpoint.open(base), split).evaluate(samples)
+    write_report(checkpoint.path, history, evaluation, base_evaluation, evaluator.samples())
+    return evaluation.numbers()
 
 
 def write_report(

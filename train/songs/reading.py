@@ -56,7 +56,7 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DataReport:
     """What reading the sources came to."""
 
     sources: tuple[SourceReport, ...]
@@ -78,7 +78,7 @@ class Reading:
     songs: Songs
     groups: npt.NDArray[np.int32]
     """For every song a number that it shares with its near duplicates, and a stanza or line with its song."""
-    report: Report
+    report: DataReport
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -110,7 +110,7 @@ def read_songs(config: DataConfig) -> Reading:
             _read_into(finished, sources, config, notes)
             with contextlib.suppress(OSError):  # Another run was first, with the same songs.
                 finished.rename(folder)
-    report = TypeAdapter(Report).validate_json((folder / "report.json").read_bytes())
+    report = TypeAdapter(DataReport).validate_json((folder / "report.json").read_bytes())
     songs = Songs(Dataset.from_file(str(folder / "songs.arrow")), key)
     return Reading(songs, np.load(folder / "groups.npy")[songs.column("song")], report)
 
@@ -150,7 +150,7 @@ def _read_into(folder: Path, sources: list[Source], config: DataConfig, notes: N
     if notes.fatal:
         raise DataError(notes.fatal, notes.skipped)
     np.save(folder / "groups.npy", groups)
-    report = Report(
+    report = DataReport(
         sources=tuple(collector.reports),
         problems=tuple(notes.skipped),
         unit=_describe_unit(config.unit, collector.reports),
@@ -158,7 +158,7 @@ def _read_into(folder: Path, sources: list[Source], config: DataConfig, notes: N
         near_duplicates=len(groups) - distinct,
         duplicates=(*collector.exact, *(collector.duplicate(*sorted(pair)) for pair in pairs[:_EXAMPLES])),
     )
-    (folder / "report.json").write_bytes(TypeAdapter(Report).dump_json(report))
+    (folder / "report.json").write_bytes(TypeAdapter(DataReport).dump_json(report))
 
 
 class _Collector:

@@ -30,6 +30,7 @@ KNOWN_COLUMNS: dict[str, tuple[str, ...]] = {
     "genre": ("genre", "genres", "style", "tag"),
     "mood": ("mood", "moods", "emotion", "sentiment"),
     "theme": ("theme", "themes", "topic", "subject"),
+    "artist": ("artist", "artist_name", "artists", "singer", "band", "performer", "author", "poet", "primary_artist"),
 }
 """What columns are called, best name first; capitals do not matter, and a space or hyphen is an underscore."""
 

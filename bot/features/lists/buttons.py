@@ -1,14 +1,14 @@
 """The one view of both lists of songs, the history and the favourites: its pages, and the menu that opens a song."""
 
 import re
-from typing import Any, Self
+from typing import Self
 
-import discord
-from discord.ui import Button, DynamicItem, Item, Select, View
+from discord.ui import Button, DynamicItem, Select, View
 
 from bot.features.lyrics import songs_message
 from bot.features.lyrics.message import Message
-from bot.items import Reported
+from bot.handling.interaction import Interaction
+from bot.handling.items import Reported
 from bot.look import excerpt, heading, list_embed
 from bot.markup import cut
 from bot.store import ListName, ListPage, Store
@@ -37,12 +37,6 @@ async def list_message(store: Store, name: ListName, user_id: int, *, page: int,
     return Message(embed=list_embed(name, shown, search), view=view)
 
 
-def _store(interaction: discord.Interaction[Any]) -> Store:
-    """Return the bot's store; a dynamic item is made from its custom id alone, so it can be given none."""
-    store: Store = interaction.client.store
-    return store
-
-
 class PageButton(
     Reported,
     DynamicItem[Button[View]],
@@ -60,17 +54,14 @@ class PageButton(
         self.search = search
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         name: ListName = "history" if match["name"] == "history" else "favourites"
         return cls(name, int(match["page"]), match["search"])
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Show the page."""
         user_id = interaction.user.id
-        message = await list_message(_store(interaction), self.name, user_id, page=self.page, search=self.search)
+        message = await list_message(interaction.client.store, self.name, user_id, page=self.page, search=self.search)
         await interaction.response.edit_message(**message)
 
 
@@ -88,16 +79,13 @@ class OpenMenu(Reported, DynamicItem[Select[View]], template="open-song"):
         super().__init__(select)
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """Make the menu of a message that was sent before; what was chosen comes with the interaction."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:  # noqa: ARG003
         return cls()
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Show the chosen song."""
         request_id, number = map(int, self.item.values[0].split(":"))
-        request = await _store(interaction).request(request_id)
+        request = await interaction.client.store.request(request_id)
         if request is None or request.user_id != interaction.user.id or not request.songs:
             raise LyricsError("These songs are no longer kept.")
         await interaction.response.send_message(**songs_message(request, number, private=True), ephemeral=True)

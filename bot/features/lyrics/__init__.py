@@ -1,18 +1,18 @@
 """Writing songs: the commands that ask for them, the messages that show them, the buttons under those.
 
-``cog`` has the commands and ``buttons`` the buttons; ``Writer`` has wishes written and shows them as they come;
-``Songs`` does what the buttons are for. ``wish``, ``text``, ``live`` and ``card`` know nothing
+``cog`` has the commands and ``buttons`` the buttons; ``Writer`` has songs written and shows them as they come;
+``SongActions`` does what the buttons are for. ``request``, ``parts``, ``live`` and ``card`` know nothing
 of Discord.
 """
 
+from bot.features.lyrics.actions import SongActions
 from bot.features.lyrics.buttons import CopyButton, SongButton, StopButton
 from bot.features.lyrics.cog import Lyrics
 from bot.features.lyrics.message import songs_message
 from bot.features.lyrics.picture.sharing import PostButton, StyleSelect
-from bot.features.lyrics.songs import Songs
 from bot.features.lyrics.writing.writer import Writer
 
 ITEMS = (SongButton, StopButton, CopyButton, StyleSelect, PostButton)
 """The buttons and the menu that work under messages of any age."""
 
-__all__ = ["ITEMS", "Lyrics", "Songs", "Writer", "songs_message"]
+__all__ = ["ITEMS", "Lyrics", "SongActions", "Writer", "songs_message"]

@@ -1,27 +1,16 @@
-"""The buttons and the menu under songs. What they carry is in their custom ids; what they do, in ``Songs``."""
+"""The buttons and the menu under songs. What they carry is in their custom ids; what they do, in ``SongActions``."""
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import Self, get_args
 
 import discord
-from discord.ui import Button, DynamicItem, Item, View
+from discord.ui import Button, DynamicItem, View
 
-from bot.items import Reported
-
-if TYPE_CHECKING:  # The messages that Songs shows have these buttons in them.
-    from bot.features.lyrics.songs import Songs
-
-Action = Literal[
-    "turn", "again", "continue", "variations", "share", "export", "favourite", "unfavourite", "post", "delete", "erase"
-]
-"""What can be done with a song."""
+from bot.handling.interaction import Interaction
+from bot.handling.items import Reported
+from bot.handling.songs import Action
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
-
-
-def _songs(interaction: discord.Interaction[Any]) -> "Songs":
-    songs: Songs = interaction.client.songs
-    return songs
 
 
 class SongButton(
@@ -53,16 +42,13 @@ class SongButton(
         self.action = action
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         action: Action = next((known for known in ACTIONS if known == match["action"]), "turn")
         return cls(int(match["request"]), int(match["number"]), int(match["part"] or 0), action)
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Do it, where the song is the clicking member's own."""
-        await _songs(interaction).press(interaction, self.action, self.request_id, self.number, self.part)
+        await interaction.client.songs.press(interaction, self.action, self.request_id, self.number, self.part)
 
 
 class StopButton(Reported, DynamicItem[Button[View]], template=r"stop:(?P<request>\d+)"):
@@ -73,15 +59,12 @@ class StopButton(Reported, DynamicItem[Button[View]], template=r"stop:(?P<reques
         self.request_id = request_id
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         return cls(int(match["request"]))
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Stop the request, where it is the clicking member's own."""
-        await _songs(interaction).stop(interaction, self.request_id)
+        await interaction.client.songs.stop(interaction, self.request_id)
 
 
 class CopyButton(Reported, DynamicItem[Button[View]], template=r"copy:(?P<request>\d+):(?P<number>\d+)"):
@@ -94,12 +77,9 @@ class CopyButton(Reported, DynamicItem[Button[View]], template=r"copy:(?P<reques
         self.number = number
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         return cls(int(match["request"]), int(match["number"]))
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Show the copy."""
-        await _songs(interaction).copy(interaction, self.request_id, self.number)
+        await interaction.client.songs.copy(interaction, self.request_id, self.number)

@@ -9,10 +9,11 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.features.lyrics.suggestions import suggest
-from bot.features.lyrics.writing.wish import Wish, check_prompt
+from bot.features.lyrics.writing.request import MemberRequest, check_prompt
 from bot.features.lyrics.writing.writer import Writer
+from bot.handling.interaction import Interaction
 from bot.rules import Rules
-from model import Header, LyricsError, LyricsService
+from model import HEADER_FIELDS, Header, LyricsError, LyricsService
 from model.sampling.params import MAX_LENGTH, NUM_RETURN_SEQUENCES, SEED
 
 MAX_PROMPT = 300
@@ -22,10 +23,10 @@ MAX_HEADER_VALUE = 100
 HeaderValue = Range[str, 1, MAX_HEADER_VALUE]
 
 
-def suggesting(field: str) -> Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[Choice[str]]]]:
+def suggesting(field: str) -> Callable[[Interaction, str], Coroutine[Any, Any, list[Choice[str]]]]:
     """Return what discord.py asks while a member types a header field."""
 
-    async def autocomplete(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
+    async def autocomplete(interaction: Interaction, typed: str) -> list[Choice[str]]:
         checkpoint = interaction.client.service.checkpoint
         return [Choice(name=shown, value=sent) for shown, sent in suggest(checkpoint, field, typed)]
 
@@ -43,13 +44,14 @@ class Lyrics(commands.Cog):
         self.menu = app_commands.ContextMenu(name="Continue as lyrics", callback=self.continue_as_lyrics)
 
     @app_commands.command()
-    @app_commands.autocomplete(genre=suggesting("genre"), mood=suggesting("mood"), theme=suggesting("theme"))
+    @app_commands.autocomplete(**{field: suggesting(field) for field in HEADER_FIELDS if field != "title"})
     @app_commands.describe(
         prompt="The opening words of the song",
         title="What the song is called",
         genre="Say country, folk or hip hop",
         mood="Say hopeful, bittersweet or proud",
         theme="What the song is about",
+        artist="In whose manner",
         seed="The same seed, prompt and settings give the same songs",
         songs="How many songs, this time",
         length="Tokens a song, this time; a token is about four letters",
@@ -63,6 +65,7 @@ class Lyrics(commands.Cog):
         genre: HeaderValue | None = None,
         mood: HeaderValue | None = None,
         theme: HeaderValue | None = None,
+        artist: HeaderValue | None = None,
         seed: Range[int, SEED.ge, SEED.le] | None = None,
         songs: Range[int, NUM_RETURN_SEQUENCES.ge, NUM_RETURN_SEQUENCES.le] | None = None,
         length: Range[int, MAX_LENGTH.ge, MAX_LENGTH.le] | None = None,
@@ -73,8 +76,8 @@ class Lyrics(commands.Cog):
         here = await self.rules.for_songs(interaction)
         sampling = here.settings.this_time(seed=seed, num_return_sequences=songs, max_length=length)
         async with self.writer.reply(interaction, private=here.server.private if private is None else private) as reply:
-            header = Header(title, genre, mood, theme)
-            await self.writer.write(reply, Wish.new(self.service.checkpoint, prompt, header, sampling))
+            header = Header(title, genre, mood, theme, artist)
+            await self.writer.write(reply, MemberRequest.new(self.service.checkpoint, prompt, header, sampling))
 
     async def continue_as_lyrics(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Write songs that open with the text of a message."""
@@ -84,4 +87,6 @@ class Lyrics(commands.Cog):
         here = await self.rules.for_songs(interaction)
         async with self.writer.reply(interaction, private=here.server.private) as reply:
             sampling = here.settings.sampling
-            await self.writer.write(reply, Wish.new(self.service.checkpoint, message.clean_content, Header(), sampling))
+            await self.writer.write(
+                reply, MemberRequest.new(self.service.checkpoint, message.clean_content, Header(), sampling)
+            )

@@ -1,6 +1,6 @@
 """What becomes of a finished song: its owner holds on to it, posts it again, or deletes it."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import discord
 from discord import ButtonStyle
@@ -9,7 +9,7 @@ from discord.ui import View
 from bot.features.lyrics.buttons import SongButton
 from bot.features.lyrics.message import Message, songs_message
 from bot.features.lyrics.picture.sharing import check_may_post, finished_request
-from bot.items import is_private
+from bot.handling.items import is_private
 from bot.look import COLOUR, heading
 from bot.markup import MAX_TITLE, cut, plain
 from bot.rules import Rules, check_channel
@@ -19,7 +19,7 @@ KeepingAction = Literal["favourite", "unfavourite", "post", "delete", "erase"]
 
 
 class Keeping:
-    """Answers the buttons under a song that change what is kept of it; ``Songs`` lets only its owner come here."""
+    """Answers the buttons under a song that change what is kept of it, for its owner alone (see ``SongActions``)."""
 
     def __init__(self, store: Store, rules: Rules) -> None:
         self.store = store
@@ -27,7 +27,7 @@ class Keeping:
 
     async def press(
         self,
-        interaction: discord.Interaction[Any],
+        interaction: discord.Interaction,
         action: KeepingAction,
         request: StoredRequest,
         number: int,

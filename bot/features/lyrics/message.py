@@ -9,9 +9,10 @@ from typing import TypedDict
 import discord
 from discord.ui import View
 
-from bot.features.lyrics.buttons import Action, SongButton, StopButton
-from bot.features.lyrics.text import song_parts, whole_words
-from bot.features.lyrics.writing.wish import Wish
+from bot.features.lyrics.buttons import SongButton, StopButton
+from bot.features.lyrics.parts import song_parts, whole_words
+from bot.features.lyrics.writing.request import MemberRequest
+from bot.handling.songs import Action
 from bot.look import COLOUR
 from bot.markup import MAX_TITLE, cut, plain
 from bot.store import StoredRequest
@@ -58,17 +59,17 @@ def songs_message(request: StoredRequest, number: int, part: int = 0, *, private
     return Message(embed=embed, view=_song_view(request, number, part, len(parts), private=private))
 
 
-def writing_message(request_id: int, wish: Wish, update: Queued | Progress) -> Message:
+def writing_message(request_id: int, asked: MemberRequest, update: Queued | Progress) -> Message:
     """Show how far a request is: its place in the queue, or the first song's words so far."""
     match update:
         case Queued():
-            embed = _embed(wish.request.header, _place(update))
+            embed = _embed(asked.request.header, _place(update))
             footer = "Your song will appear here"
         case Progress(lyrics):
-            opening = wish.opening or wish.request.prompt
+            opening = asked.opening or asked.request.prompt
             # Of a song that is longer than a message, the end is what is being written.
-            *_, end = song_parts(whole_words(lyrics[0], opening), wish.request.prompt)
-            embed = _embed(wish.request.header, end)
+            *_, end = song_parts(whole_words(lyrics[0], opening), asked.request.prompt)
+            embed = _embed(asked.request.header, end)
             # The first song may end before the others: the count of words shows that those go on.
             num_words = sum(len(lyric.split()) for lyric in lyrics)
             songs = f"Writing {len(lyrics)} songs, of which this is the first" if len(lyrics) > 1 else "Writing"

@@ -1,4 +1,4 @@
-"""What is suggested while a member types a genre, a mood or a theme. No Discord in here."""
+"""What is suggested while a member types a genre, a mood, a theme or an artist. No Discord in here."""
 
 from collections.abc import Iterator
 
@@ -12,13 +12,15 @@ MAX_CHOICE = 100
 def suggest(checkpoint: Checkpoint, field: str, typed: str) -> list[tuple[str, str]]:
     """Return what to suggest for a header field, each as what is shown and what is sent.
 
-    Those are common values in the songs that the checkpoint learnt, the ones that begin with what was typed first. A
-    checkpoint that did not learn the field says so.
+    What was typed comes first, as any value may be asked for. Common values in the songs that the checkpoint learnt
+    follow, the ones that begin with it before others. A checkpoint that did not learn the field says so.
     """
+    typed = typed.strip()[:MAX_CHOICE]
     if field not in checkpoint.header_fields:
-        return [(f"This model was not trained with a {field}: it will be left out", typed[:MAX_CHOICE] or field)]
+        return [(f"This model was not trained with a {field}: it will be left out", typed or field)]
     values = [value for value in checkpoint.header_values(field) if 0 < len(value) <= MAX_CHOICE]
-    return [(value, value) for value in _matching(values, typed.strip().casefold())][:MAX_CHOICES]
+    others = (value for value in _matching(values, typed.casefold()) if value != typed)
+    return [(value, value) for value in [*filter(None, [typed]), *others]][:MAX_CHOICES]
 
 
 def _matching(values: list[str], typed: str) -> Iterator[str]:

@@ -1,20 +1,23 @@
 """Settings as embeds: a member's, with where each value comes from, and a server's."""
 
+from typing import Any
+
 import discord
 
-from bot.layers import CEILED, WHOSE, Setting, Settings
+from bot.layers import CEILED, WHOSE, EffectiveSettings, Setting
 from bot.look import COLOUR
 from bot.store import ServerSettings
+from model.sampling.params import BOUNDS
 
 
-def settings_embed(settings: Settings) -> discord.Embed:
-    """List every parameter with the value that applies and where it comes from."""
-    lines = [f"`{name}` {_value(setting)}" for name, setting in settings.items()]
+def settings_embed(settings: EffectiveSettings) -> discord.Embed:
+    """List every parameter with the value that applies, between which it may be, and where it comes from."""
+    lines = [f"`{name}` {_value(name, setting)}" for name, setting in settings.items()]
     embed = discord.Embed(title="Your settings", description="\n".join(lines), colour=COLOUR)
-    return embed.set_footer(text="Change one with /settings, or four with /settings preset")
+    return embed.set_footer(text="The menu changes one, or takes a preset; only you see this")
 
 
-def server_embed(server: ServerSettings, settings: Settings) -> discord.Embed:
+def server_embed(server: ServerSettings, settings: EffectiveSettings) -> discord.Embed:
     """Show what is set for a server, and what applies where nothing is.
 
     Args:
@@ -22,7 +25,7 @@ def server_embed(server: ServerSettings, settings: Settings) -> discord.Embed:
         settings: What applies to a member who has set nothing.
     """
     channels = " ".join(f"<#{channel}>" for channel in server.channels) or "in every channel"
-    defaults = [f"`{name}` {_value(setting)}" for name, setting in settings.items() if name != "seed"]
+    defaults = [f"`{name}` {_value(name, setting)}" for name, setting in settings.items() if name != "seed"]
     ceilings = [f"`{name}` {_most(settings[name])}" for name in CEILED]
     embed = discord.Embed(title="This server's settings", colour=COLOUR)
     embed.add_field(name="Songs are written", value=channels, inline=False)
@@ -42,15 +45,28 @@ def shown(value: float | None) -> str:
     return "a new one each time" if value is None else f"{value}"
 
 
-def _value(setting: Setting) -> str:
-    if setting.value is None:
-        return f"**{shown(None)}**"
+def bounds(name: str, setting: Setting | None = None) -> str:
+    """Return from where to where a parameter goes; with a setting, only up to its ceiling, and whose that is."""
+    least, most = BOUNDS[name].ge, BOUNDS[name].le
+    if setting is None or setting.ceiling is None:
+        return f"{_short(least)} to {_short(most)}"
+    return f"{_short(least)} to {_short(setting.ceiling.value)}, {WHOSE[setting.ceiling.source]} ceiling"
+
+
+def origin(setting: Setting) -> str:
+    """Say where a value comes from."""
     whose = WHOSE[setting.source] if setting.source == "member" else f"{WHOSE[setting.source]} default"
-    if setting.ceiling is None:
-        return f"**{shown(setting.value)}** · {whose}"
-    if setting.over is not None:
-        return f"**{shown(setting.value)}** · {WHOSE[setting.ceiling.source]} ceiling, as {whose} is {setting.over}"
-    return f"**{shown(setting.value)}** (at most {shown(setting.ceiling.value)}) · {whose}"
+    return whose if setting.over is None else f"{whose} is {setting.over}"
+
+
+def _short(number: Any) -> str:
+    return f"{number:,}".removesuffix(".0")
+
+
+def _value(name: str, setting: Setting) -> str:
+    if setting.value is None:
+        return f"**{shown(None)}** (or {bounds(name)})"
+    return f"**{shown(setting.value)}** ({bounds(name, setting)}) · {origin(setting)}"
 
 
 def _most(setting: Setting) -> str:

@@ -7,7 +7,8 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.features.settings.embeds import settings_embed, shown
+from bot.features.settings.controls import change_setting, settings_message, take_preset
+from bot.features.settings.embeds import shown
 from bot.presets import DESCRIPTIONS, PRESETS, Preset
 from bot.rules import Rules
 from bot.store import Store
@@ -26,11 +27,29 @@ Parameter = Literal["temperature", "top_k", "top_p", "repetition_penalty", "max_
 
 
 class Settings(commands.GroupCog, name="settings", description="How your songs are written"):
-    """One subcommand a parameter, and ``preset``, ``show`` and ``reset``."""
+    """``show``, ``preset`` and ``reset``, and one subcommand a parameter, what most members want before the rest."""
 
     def __init__(self, store: Store, rules: Rules) -> None:
         self.store = store
         self.rules = rules
+
+    @app_commands.command()
+    async def show(self, interaction: discord.Interaction) -> None:
+        """See your settings here, and change them."""
+        here = await self.rules.of(interaction)
+        await interaction.response.send_message(**settings_message(here.settings), ephemeral=True)
+
+    @app_commands.command()
+    @app_commands.describe(name="How the songs will be")
+    @app_commands.choices(name=[Choice(name=f"{name}: {text}", value=name) for name, text in DESCRIPTIONS.items()])
+    async def preset(self, interaction: discord.Interaction, name: Preset) -> None:
+        """Set temperature, top_k, top_p and repetition_penalty together."""
+        await take_preset(self.rules, interaction, PRESETS[name])
+        values = PRESETS[name].model_dump(exclude_unset=True)
+        listed = " · ".join(f"{parameter} {value}" for parameter, value in values.items())
+        await interaction.response.send_message(
+            f"Your preset is now **{name}**: {DESCRIPTIONS[name]}.\n-# {listed}", ephemeral=True
+        )
 
     @app_commands.command()
     @app_commands.describe(value="0.1 is safe, 2 is wild")
@@ -39,28 +58,6 @@ class Settings(commands.GroupCog, name="settings", description="How your songs a
     ) -> None:
         """Set how daring the words are."""
         await self._set(interaction, "temperature", value)
-
-    @app_commands.command()
-    @app_commands.describe(value="How many; 0 turns the limit off")
-    async def top_k(self, interaction: discord.Interaction, value: Range[int, TOP_K.ge, TOP_K.le]) -> None:
-        """Choose each token among this many of the likeliest."""
-        await self._set(interaction, "top_k", value)
-
-    @app_commands.command()
-    @app_commands.describe(value="A probability; 1 turns the limit off")
-    async def top_p(self, interaction: discord.Interaction, value: Range[float, TOP_P.ge, TOP_P.le]) -> None:
-        """Choose among the likeliest tokens that together reach this probability."""
-        await self._set(interaction, "top_p", value)
-
-    @app_commands.command()
-    @app_commands.describe(value="1 turns it off, 2 is strong")
-    async def repetition_penalty(
-        self,
-        interaction: discord.Interaction,
-        value: Range[float, REPETITION_PENALTY.ge, REPETITION_PENALTY.le],
-    ) -> None:
-        """Hold back tokens that were used before."""
-        await self._set(interaction, "repetition_penalty", value)
 
     @app_commands.command()
     @app_commands.describe(value="Tokens a song, a token being about four letters")
@@ -87,24 +84,26 @@ class Settings(commands.GroupCog, name="settings", description="How your songs a
         await self._set(interaction, "seed", value)
 
     @app_commands.command()
-    @app_commands.describe(name="How the songs will be")
-    @app_commands.choices(name=[Choice(name=f"{name}: {text}", value=name) for name, text in DESCRIPTIONS.items()])
-    async def preset(self, interaction: discord.Interaction, name: Preset) -> None:
-        """Set temperature, top_k, top_p and repetition_penalty together."""
-        preset = PRESETS[name]
-        values = preset.model_dump(exclude_unset=True)
-        (await self.rules.of(interaction)).settings.check(**values)
-        await self.store.apply_preset(interaction.user.id, preset)
-        listed = " · ".join(f"{parameter} {value}" for parameter, value in values.items())
-        await interaction.response.send_message(
-            f"Your preset is now **{name}**: {DESCRIPTIONS[name]}.\n-# {listed}", ephemeral=True
-        )
+    @app_commands.describe(value="A probability; 1 turns the limit off")
+    async def top_p(self, interaction: discord.Interaction, value: Range[float, TOP_P.ge, TOP_P.le]) -> None:
+        """Choose among the likeliest tokens that together reach this probability."""
+        await self._set(interaction, "top_p", value)
 
     @app_commands.command()
-    async def show(self, interaction: discord.Interaction) -> None:
-        """Show your settings here, and where each comes from."""
-        here = await self.rules.of(interaction)
-        await interaction.response.send_message(embed=settings_embed(here.settings), ephemeral=True)
+    @app_commands.describe(value="How many; 0 turns the limit off")
+    async def top_k(self, interaction: discord.Interaction, value: Range[int, TOP_K.ge, TOP_K.le]) -> None:
+        """Choose each token among this many of the likeliest."""
+        await self._set(interaction, "top_k", value)
+
+    @app_commands.command()
+    @app_commands.describe(value="1 turns it off, 2 is strong")
+    async def repetition_penalty(
+        self,
+        interaction: discord.Interaction,
+        value: Range[float, REPETITION_PENALTY.ge, REPETITION_PENALTY.le],
+    ) -> None:
+        """Hold back tokens that were used before."""
+        await self._set(interaction, "repetition_penalty", value)
 
     @app_commands.command()
     @app_commands.describe(setting="Which one; leave it out for all")
@@ -119,7 +118,5 @@ class Settings(commands.GroupCog, name="settings", description="How your songs a
         await interaction.response.send_message(sentence, ephemeral=True)
 
     async def _set(self, interaction: discord.Interaction, name: str, value: float | None) -> None:
-        if value is not None:
-            (await self.rules.of(interaction)).settings.check(**{name: value})
-        await self.store.set_sampling(interaction.user.id, name, value)
+        await change_setting(self.rules, interaction, name, value)
         await interaction.response.send_message(f"Your **{name}** is now **{shown(value)}**.", ephemeral=True)

@@ -1,13 +1,15 @@
 """``/help`` and ``/about``."""
 
+import re
 from pathlib import Path
 
 import discord
 from discord import app_commands
 
 from bot.features.help import about_embed, help_embed
+from bot.handling.tree import LyricsTree
 from model import Checkpoint
-from tests.bot.world import World, embed, response
+from tests.bot.world import World, embed, lyric, response
 from tests.conftest import GatedEngine, make_metadata
 
 
@@ -16,27 +18,41 @@ def fields(shown: discord.Embed) -> dict[str, str]:
     return {str(field.name): str(field.value) for field in shown.fields}
 
 
-async def test_help_names_every_command_and_is_private(world: World) -> None:
+async def test_help_names_every_command_as_a_mention_to_click_and_is_private(world: World) -> None:
     shown = await world.mira.slash(world.channel, "help")
     assert shown.ephemeral
-    lines = str(embed(shown).description).splitlines()
-    assert {line.split("**")[1] for line in lines} == {
-        f"/{command.partition(' ')[0]}" for command in world.mira.available_commands(world.channel)
-    }
-    assert lines[0] == "**/lyrics** · Write songs that open with your words"
-    assert "**/settings** … · How your songs are written" in lines
+    text = str(embed(shown).description)
+    mentioned = re.findall(r"</([\w ]+):(\d+)>", text)
+    ids = {command.name: command.id for command in await world.bot.tree.fetch_commands()}
+    assert {int(number) for _, number in mentioned} <= set(ids.values())
+    available = {command.partition(" ")[0] for command in world.mira.available_commands(world.channel)}
+    assert {name.partition(" ")[0] for name, _ in mentioned} == available
+    lines = text.partition("```\n")[2].splitlines()
+    assert lines[0] == f"</lyrics:{ids['lyrics']}> · Write songs that open with your words"
+    group = f"</settings show:{ids['settings']}> </settings preset:{ids['settings']}> …"
+    assert f"{group} · How your songs are written" in lines
     assert fields(embed(shown))["On a message"] == "Under *Apps* in its menu: *Continue as lyrics*"
-    assert "everybody else is offered a copy" in fields(embed(shown))["Under a song"]
     assert response(shown).components == []
+
+
+async def test_the_example_of_help_is_a_command_that_works(world: World) -> None:
+    shown = await world.mira.slash(world.channel, "help")
+    (example,) = re.findall(r"```/lyrics prompt:(.+)```", str(embed(shown).description))
+    assert lyric(await world.lyrics(example)).startswith(f"**{example}**")
 
 
 async def test_help_says_what_is_for_admins() -> None:
     group = app_commands.Group(
         name="server", description="This server", default_permissions=discord.Permissions(manage_guild=True)
     )
-    shown = help_embed([group])
-    assert fields(shown)["If you manage the server"] == "**/server** … · This server"
-    assert not shown.description
+    group.command(name="show", description="Show")(_show)
+    shown = help_embed([group], LyricsTree(discord.Client(intents=discord.Intents.none())).mention)
+    assert fields(shown)["If you manage the server"] == "`/server show` · This server"
+    assert "server" not in str(shown.description)
+
+
+async def _show(_interaction: discord.Interaction) -> None:
+    pass
 
 
 async def test_about_names_the_model_and_what_it_learnt(trained_world: World) -> None:

@@ -124,16 +124,16 @@ async def test_a_member_cannot_set_a_value_over_the_hosts_ceiling(
 async def test_a_value_at_the_ceiling_can_be_set(world: World) -> None:
     world.bot.rules.host = Layer("host", ceilings=Ceilings(temperature=1.0))
     await world.mira.slash(world.channel, "settings temperature", value=1.0)
-    assert (await show(world, world.mira))["temperature"] == "**1.0** (at most 1.0) · yours"
+    assert (await show(world, world.mira))["temperature"] == "**1.0** (0.1 to 1, the host's ceiling) · yours"
 
 
 async def test_a_ceiling_that_is_lowered_later_holds_what_was_set_and_says_so(world: World) -> None:
     await world.mira.slash(world.channel, "settings temperature", value=1.5)
     world.bot.rules.host = Layer("host", ceilings=Ceilings(temperature=1.0))
-    assert (await show(world, world.mira))["temperature"] == "**1.0** · the host's ceiling, as yours is 1.5"
+    assert (await show(world, world.mira))["temperature"] == "**1.0** (0.1 to 1, the host's ceiling) · yours is 1.5"
     assert "temperature 1 " in footer(await world.lyrics())
     world.bot.rules.host = Layer("host")
-    assert (await show(world, world.mira))["temperature"] == "**1.5** · yours"
+    assert (await show(world, world.mira))["temperature"] == "**1.5** (0.1 to 2) · yours"
 
 
 @pytest.mark.parametrize("options", [{"songs": 3}, {"length": 20}])
@@ -163,5 +163,8 @@ async def test_the_hosts_defaults_are_used_and_named(world: World) -> None:
     world.bot.rules.host = Layer("host", SamplingParams(temperature=1.1, top_p=0.8))
     await world.mira.slash(world.channel, "settings top_p", value=0.7)
     shown = await show(world, world.mira)
-    assert (shown["temperature"], shown["top_p"]) == ("**1.1** · the host's default", "**0.7** · yours")
+    assert (shown["temperature"], shown["top_p"]) == (
+        "**1.1** (0.1 to 2) · the host's default",
+        "**0.7** (0 to 1) · yours",
+    )
     assert "temperature 1.1 · top-k 50 · top-p 0.7 " in footer(await world.lyrics())

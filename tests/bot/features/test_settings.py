@@ -4,6 +4,8 @@ import pytest
 import simcord
 from pydantic import ValidationError
 
+from bot.features.settings.controls import read_number
+from bot.layers import Ceilings, Layer
 from bot.presets import DESCRIPTIONS, PRESETS, Preset
 from bot.store import Store
 from model import SamplingParams
@@ -98,8 +100,8 @@ async def test_the_store_refuses_what_discord_should_not_have_let_through(
 async def test_members_do_not_see_or_change_each_others_settings(world: World) -> None:
     await world.mira.slash(world.channel, "settings temperature", value=1.5)
     await world.ada.slash(world.channel, "settings temperature", value=0.2)
-    assert (await show(world, world.mira))["temperature"] == "**1.5** · yours"
-    assert (await show(world, world.ada))["temperature"] == "**0.2** · yours"
+    assert (await show(world, world.mira))["temperature"] == "**1.5** (0.1 to 2) · yours"
+    assert (await show(world, world.ada))["temperature"] == "**0.2** (0.1 to 2) · yours"
     await world.ada.slash(world.channel, "settings reset")
     assert "temperature 1.5" in footer(await world.lyrics())
     assert "temperature 0.7" in footer(await world.lyrics(by=world.ada))
@@ -108,18 +110,19 @@ async def test_members_do_not_see_or_change_each_others_settings(world: World) -
 
 async def test_show_lists_every_parameter_with_where_it_comes_from(world: World) -> None:
     assert await show(world, world.mira) == {
-        "temperature": "**0.7** · the model's default",
-        "top_k": "**50** · the model's default",
-        "top_p": "**0.95** · the model's default",
-        "repetition_penalty": "**1.2** · the model's default",
-        "max_length": "**100** · the model's default",
-        "num_return_sequences": "**3** · the model's default",
-        "seed": "**a new one each time**",
+        "temperature": "**0.7** (0.1 to 2) · the model's default",
+        "top_k": "**50** (0 to 50,257) · the model's default",
+        "top_p": "**0.95** (0 to 1) · the model's default",
+        "repetition_penalty": "**1.2** (1 to 2) · the model's default",
+        "max_length": "**100** (1 to 1,000) · the model's default",
+        "num_return_sequences": "**3** (1 to 10) · the model's default",
+        "seed": "**a new one each time** (or 0 to 4,294,967,295)",
     }
     await world.mira.slash(world.channel, "settings top_k", value=3)
     await world.mira.slash(world.channel, "settings seed", value=0)
     shown = await show(world, world.mira)
-    assert (shown["top_k"], shown["seed"]) == ("**3** · yours", "**0** · yours")
+    assert shown["top_k"] == "**3** (0 to 50,257) · yours"
+    assert shown["seed"] == "**0** (0 to 4,294,967,295) · yours"
 
 
 async def test_one_setting_goes_back_alone(world: World) -> None:
@@ -173,3 +176,71 @@ async def test_settings_are_changed_where_only_the_member_sees_it(world: World) 
     assert response(answer).ephemeral
     assert world.public() == []
     assert world.channel.history(viewer=world.ada) == []
+
+
+# Under /settings show
+
+
+async def test_the_first_two_subcommands_are_those_that_most_want(world: World) -> None:
+    commands = [name for name in world.mira.available_commands(world.channel) if name.startswith("settings ")]
+    assert commands[:2] == ["settings show", "settings preset"]
+
+
+async def test_a_value_is_changed_right_under_the_list(world: World) -> None:
+    shown = await world.mira.slash(world.channel, "settings show")
+    form = await world.mira.select(response(shown), ["temperature"])
+    assert form.modal is not None
+    assert form.modal["title"] == "Change temperature"
+    (label,) = form.modal["components"]
+    assert label["label"] == "From 0.1 to 2"
+    assert label["component"]["placeholder"] == "0.7, the model's default"
+    await world.mira.submit_modal(form, {"value": " 0,9 "})
+    assert "`temperature` **0.9** (0.1 to 2) · yours" in str(embed(shown).description)
+    assert (await world.store.sampling(world.mira.id)).temperature == 0.9
+    form = await world.mira.select(response(shown), ["temperature"])
+    assert form.modal is not None
+    assert form.modal["components"][0]["component"]["value"] == "0.9"
+    await world.mira.submit_modal(form, {"value": ""})
+    assert "`temperature` **0.7** (0.1 to 2) · the model's default" in str(embed(shown).description)
+
+
+async def test_a_preset_is_taken_and_let_go_right_under_the_list(world: World) -> None:
+    shown = await world.mira.slash(world.channel, "settings show")
+    await world.restart()
+    await world.mira.select(response(shown), ["wild"])
+    assert "`temperature` **1.1** (0.1 to 2) · yours" in str(embed(shown).description)
+    await world.mira.select(response(shown), ["reset"])
+    assert "yours" not in str(embed(shown).description)
+    assert (await world.store.sampling(world.mira.id)).model_fields_set == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "sentence"),
+    [
+        ("temperature", "warm", "**temperature** is a number from 0.1 to 2: “warm” is not."),
+        ("temperature", "2.1", "**temperature** is a number from 0.1 to 2: “2.1” is not."),
+        ("max_length", "2.5", "**max_length** is a whole number from 1 to 1,000: “2.5” is not."),
+        ("top_k", "50,258", "**top_k** is a whole number from 0 to 50,257: “50,258” is not."),
+        ("seed", "*1*", "**seed** is a whole number from 0 to 4,294,967,295: “\\*1\\*” is not."),
+        ("top_p", "0.8", "**top_p** goes up"),
+    ],
+)
+async def test_what_a_form_cannot_take_is_said_and_changes_nothing(
+    world: World, name: str, typed: str, sentence: str
+) -> None:
+    if name == "top_p":
+        name, typed, sentence = "max_length", "11", "**max_length** goes up to **10** here"
+        world.bot.rules.host = Layer("host", ceilings=Ceilings(max_length=10))
+    shown = await world.mira.slash(world.channel, "settings show")
+    form = await world.mira.select(response(shown), [name])
+    refused = await world.mira.submit_modal(form, {"value": typed})
+    assert private_sentence(refused).startswith(sentence)
+    assert (await world.store.sampling(world.mira.id)).model_fields_set == set()
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_number_is_read_as_people_write_it(name: str) -> None:
+    for value in BOUNDS[name]:
+        assert read_number(name, str(value)) == value
+        assert read_number(name, f"{value:,}") == value
+    assert read_number(name, " ") is None

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from simcord.preview._markdown import markdown_tokens
 
 from bot.features.lists.buttons import MAX_SEARCH, OpenMenu
+from bot.features.lyrics.actions import text_file
 from bot.features.lyrics.message import songs_message, writing_message
+from bot.features.lyrics.parts import song_parts, whole_words
 from bot.features.lyrics.picture.card import Card, draw_card
 from bot.features.lyrics.picture.sharing import STYLES, CardMenu
-from bot.features.lyrics.songs import text_file
-from bot.features.lyrics.text import song_parts, whole_words
-from bot.features.lyrics.writing.wish import NothingToSee, Wish
+from bot.features.lyrics.writing.request import MemberRequest, NothingToSee
 from bot.look import list_embed
 from bot.markup import MAX_DESCRIPTION, plain, sendable
 from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest
@@ -171,11 +171,11 @@ def test_every_message_of_a_song_fits(prompt: str, written: str, value: str) -> 
     for part in (0, 1, -1, len(parts)):
         check_limits(**songs_message(request, 9, part))
     try:
-        wish = Wish.new(checkpoint, prompt, header, SamplingParams())
+        asked = MemberRequest.new(checkpoint, prompt, header, SamplingParams())
     except NothingToSee:
         return
-    wish.for_model.prompt.encode()
-    check_limits(**writing_message(2**62, wish, Progress((wish.request.prompt + written,) * 10)))
+    asked.for_model.prompt.encode()
+    check_limits(**writing_message(2**62, asked, Progress((asked.request.prompt + written,) * 10)))
 
 
 @settings(STABLE, max_examples=25)

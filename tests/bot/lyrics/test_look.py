@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.features.lyrics.text import whole_words
+from bot.features.lyrics.parts import whole_words
 from bot.markup import MAX_DESCRIPTION, plain
-from model import Checkpoint, GeneratedSong, GenerationRequest, LyricsService
+from model import Checkpoint, GeneratedSong, LyricsService, Request
 from tests.bot.world import World, checked, embed, footer, lyric, menu, response
 from tests.conftest import GatedEngine
 
@@ -31,7 +31,7 @@ class ScriptedEngine(GatedEngine):
 
     def generate(
         self,
-        request: GenerationRequest,
+        request: Request,
         on_progress: Callable[[tuple[str, ...]], None],  # noqa: ARG002
         should_stop: Callable[[], bool],  # noqa: ARG002
     ) -> tuple[GeneratedSong, ...]:

@@ -128,11 +128,11 @@ async def test_a_plain_checkpoint_leaves_the_header_out_and_says_so(world: World
 
 
 async def test_a_trained_checkpoint_keeps_the_header_fields_that_it_knows(trained_world: World) -> None:
-    song = await trained_world.lyrics(title="Sandbag Line", genre="country", mood="proud", theme="a flood")
-    assert response(song).content == "-# This model was not trained with mood or theme, so that was left out."
+    song = await trained_world.lyrics(title="Sandbag Line", genre="country", mood="proud", artist="Us")
+    assert response(song).content == "-# This model was not trained with mood or artist, so that was left out."
     assert embed(song).title == "Sandbag Line"
     assert footer(song).startswith("1/3 · country · temperature 0.7")
-    assert trained_world.rows("SELECT title, genre, mood, theme FROM request") == [
+    assert trained_world.rows("SELECT title, genre, mood, artist FROM request") == [
         ("Sandbag Line", "country", None, None)
     ]
 

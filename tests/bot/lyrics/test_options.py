@@ -35,13 +35,13 @@ async def suggested(world: World, option: str, typed: str) -> list[Any]:
     ("typed", "shown"),
     [
         ("", ["bitter", "sweet", "bittersweet"]),
-        ("BITTER", ["bitter", "bittersweet"]),
+        ("BITTER", ["BITTER", "bitter", "bittersweet"]),
         ("sweet", ["sweet", "bittersweet"]),
-        (" swe", ["sweet", "bittersweet"]),
-        ("sour", []),
+        (" swe", ["swe", "sweet", "bittersweet"]),
+        ("sour", ["sour"]),
     ],
 )
-async def test_values_that_the_checkpoint_knows_are_suggested(
+async def test_what_was_typed_is_the_first_choice_and_values_that_the_checkpoint_knows_follow(
     suggesting_world: World, typed: str, shown: list[str]
 ) -> None:
     assert await suggested(suggesting_world, "mood", typed) == shown
@@ -50,7 +50,8 @@ async def test_values_that_the_checkpoint_knows_are_suggested(
 async def test_discord_takes_25_suggestions_at_most(suggesting_world: World) -> None:
     assert await suggested(suggesting_world, "theme", "") == list(THEMES[:MAX_CHOICES])
     assert await suggested(suggesting_world, "theme", "number 5") == [
-        theme for theme in THEMES if theme.startswith("theme number 5")
+        "number 5",
+        *(theme for theme in THEMES if theme.startswith("theme number 5")),
     ]
 
 

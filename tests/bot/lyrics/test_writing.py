@@ -8,7 +8,7 @@ import pytest
 
 from bot.features.lyrics.writing.live import FIRST, INTERVAL
 from bot.features.lyrics.writing.writer import TooManyRequests
-from model import Checkpoint, FinishReason, GeneratedSong, GenerationRequest, GenerationStopped, LyricsService
+from model import Checkpoint, FinishReason, GeneratedSong, GenerationStopped, LyricsService, Request
 from tests.bot.world import World, buttons, checked, embed, footer, lyric, menu, private_sentence, response, wait_until
 from tests.conftest import GatedEngine
 
@@ -26,7 +26,7 @@ class TypingEngine(GatedEngine):
 
     def generate(
         self,
-        request: GenerationRequest,
+        request: Request,
         on_progress: Callable[[tuple[str, ...]], None],
         should_stop: Callable[[], bool],
     ) -> tuple[GeneratedSong, ...]:
@@ -47,7 +47,7 @@ class TypingEngine(GatedEngine):
             self.shown.clear()
             await wait_until(self.shown.is_set)
 
-    def _songs(self, request: GenerationRequest) -> tuple[str, ...]:
+    def _songs(self, request: Request) -> tuple[str, ...]:
         return (request.prompt + self.written,) * request.sampling.num_return_sequences
 
 

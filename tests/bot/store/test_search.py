@@ -59,7 +59,10 @@ async def filled(store: Store) -> Store:
     """Mira has three requests, Ada has one."""
     await add(store, "Two lanterns on the water", "A lantern, and the été of 1999")
     await add(
-        store, "The train was late", prompt="Tuesday", header=Header("Sandbag Line", "country", "proud", "floods")
+        store,
+        "The train was late",
+        prompt="Tuesday",
+        header=Header("Sandbag Line", "country", "proud", "floods", "The Ferry Girls"),
     )
     await add(store, "I don't know\nwhy the sky is blue", "The sky is late")
     await add(store, "Ada's lantern", user_id=ADA)
@@ -78,6 +81,7 @@ async def filled(store: Store) -> Store:
         ("ete", [(1, 1)]),  # without its accents
         ("tuesday", [(2, 0)]),
         ("sandbag", [(2, 0)]),
+        ("ferry girls", [(2, 0)]),
         ("country proud floods", [(2, 0)]),
         ("country train", [(2, 0)]),
         ("late", [(3, 1), (2, 0)]),  # newest first

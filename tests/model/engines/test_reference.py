@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from model import Checkpoint, GeneratedSong, GenerationRequest, Header, PromptTooLong
+from model import Checkpoint, GeneratedSong, Header, PromptTooLong, Request
 from model.checkpoint.folder import METADATA_FILE
 from model.engines.reference import ReferenceEngine
 from tests.conftest import make_metadata, make_request, save_tiny_checkpoint
@@ -15,7 +15,7 @@ def engine(tiny_checkpoint: Path) -> ReferenceEngine:
     return ReferenceEngine.load(Checkpoint.open(tiny_checkpoint))
 
 
-def generate(engine: ReferenceEngine, request: GenerationRequest) -> tuple[GeneratedSong, ...]:
+def generate(engine: ReferenceEngine, request: Request) -> tuple[GeneratedSong, ...]:
     return engine.generate(request, lambda _: None, lambda: False)
 
 

@@ -16,18 +16,19 @@ from model import (
     EngineOptions,
     Failed,
     Finished,
-    GenerationRequest,
     Header,
     LyricsService,
     QueueFull,
+    Request,
     SamplingParams,
     SettingsError,
     SongFailed,
 )
-from model.checkpoint.weights import CPU, Gpt2Config
+from model.checkpoint.architecture import Architecture
+from model.checkpoint.weights import CPU
 from model.engines.batching import CHUNK, BatchingEngine
 from model.engines.choice import count_slots
-from model.engines.interface import Job, MakeFilter
+from model.engines.interface import MakeFilter, RequestState
 from model.network.base import Chunk
 from model.network.cache import KVCache, slot_bytes
 from model.network.machine import free_memory
@@ -37,6 +38,7 @@ from tests.conftest import GatedEngine, make_request
 from tests.model.engines.test_batching import load, run, write
 
 GB = 10**9
+GPT2 = Architecture.of({"model_type": "gpt2"})
 
 
 @pytest.fixture
@@ -44,10 +46,10 @@ def engine(tiny_checkpoint: Path) -> BatchingEngine:
     return load(tiny_checkpoint)
 
 
-def with_filter(make_filter: MakeFilter, **sampling: object) -> GenerationRequest:
+def with_filter(make_filter: MakeFilter, **sampling: object) -> Request:
     request = make_request()
     params = request.sampling.model_copy(update={"max_length": 12, **sampling})
-    return GenerationRequest(request.prompt, Header(), params, make_filter)
+    return Request(request.prompt, Header(), params, make_filter)
 
 
 def spoil_decode(
@@ -98,7 +100,7 @@ def test_a_filter_that_fails_ends_its_own_song_alone(engine: BatchingEngine) -> 
             raise LookupError
         return fail_later
 
-    steered, other = Job(with_filter(make, num_return_sequences=4)), Job(make_request(seed=9))
+    steered, other = RequestState(with_filter(make, num_return_sequences=4)), RequestState(make_request(seed=9))
     run(engine, steered, other)
     alone = write(engine, make_request(num_return_sequences=4))
     assert steered.songs == (alone[0], alone[3])
@@ -131,9 +133,9 @@ def test_a_nan_ends_its_row_and_no_other(engine: BatchingEngine, monkeypatch: py
             logits[1, 7] = torch.nan
 
     spoil_decode(engine, monkeypatch, spoil)
-    job = Job(make_request(num_return_sequences=3))
-    run(engine, job)
-    assert job.songs == (expected[0], expected[2])
+    state = RequestState(make_request(num_return_sequences=3))
+    run(engine, state)
+    assert state.songs == (expected[0], expected[2])
     assert steps[5] == 2
 
 
@@ -145,7 +147,7 @@ def test_a_row_that_cannot_be_drawn_ends_alone(engine: BatchingEngine, monkeypat
 
     expected = write(engine, make_request())
     monkeypatch.setattr(model.engines.batching, "sample", fragile)
-    unlucky, lucky = Job(make_request(top_k=13)), Job(make_request())
+    unlucky, lucky = RequestState(make_request(top_k=13)), RequestState(make_request())
     run(engine, unlucky, lucky)
     assert isinstance(unlucky.error, IndexError)
     assert lucky.songs == expected
@@ -167,10 +169,10 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
             raise error
 
     spoil_decode(engine, monkeypatch, spoil)
-    jobs = [Job(request) for request in requests]
-    run(engine, *jobs)
-    assert [job.songs for job in jobs] == expected
-    assert max(most[:5]) == 6  # A quarter of the eight slots is kept from jobs with as many running.
+    states = [RequestState(request) for request in requests]
+    run(engine, *states)
+    assert [state.songs for state in states] == expected
+    assert max(most[:5]) == 6  # A quarter of the eight slots is kept from requests with as many running.
     assert max(most[5:]) == 3
 
 
@@ -243,9 +245,7 @@ async def test_songs_end_as_they_stand_when_their_time_is_up(
 ) -> None:
     service = LyricsService(lambda: engine, max_queue=5, timeout=0.2)
     await service.start()
-    request = GenerationRequest(
-        "la", Header(), SamplingParams(max_length=1000, top_k=1, repetition_penalty=1.0, seed=1)
-    )
+    request = Request("la", Header(), SamplingParams(max_length=1000, top_k=1, repetition_penalty=1.0, seed=1))
     spoil_decode(engine, monkeypatch, lambda _: time.sleep(0.02))
     async with aclosing(service.stream(request)) as updates:
         last = [update async for update in updates][-1]
@@ -265,16 +265,16 @@ async def test_a_request_whose_time_was_up_before_it_began_says_so(engine: Batch
 
 
 def test_a_stopped_request_frees_its_slots_within_two_steps(engine: BatchingEngine) -> None:
-    job, other = Job(make_request(max_length=100)), Job(make_request(max_length=30))
-    engine.add(job)
+    state, other = RequestState(make_request(max_length=100)), RequestState(make_request(max_length=30))
+    engine.add(state)
     engine.add(other)
     for _ in range(3):
         engine.step(lambda _: None)
-    job.stopping = True
+    state.stopping = True
     engine.step(lambda _: None)
-    assert {draft.task.job for draft in engine._drafts} == {other}
-    assert job.songs is not None
-    assert {song.finish_reason for song in job.songs} == {"cancelled"}
+    assert {sequence.group.state for sequence in engine._sequences} == {other}
+    assert state.songs is not None
+    assert {song.finish_reason for song in state.songs} == {"cancelled"}
 
 
 def test_a_long_prompt_is_read_in_chunks_while_songs_run_and_once_for_all_its_songs(
@@ -288,13 +288,13 @@ def test_a_long_prompt_is_read_in_chunks_while_songs_run_and_once_for_all_its_so
         prefill(chunks)
 
     monkeypatch.setattr(engine._network, "prefill", counted)
-    running = Job(make_request(max_length=60))
+    running = RequestState(make_request(max_length=60))
     engine.add(running)
     engine.step(lambda _: None)
     read.clear()
-    long = Job(make_request("qz" * 30, num_return_sequences=3))
+    long = RequestState(make_request("qz" * 30, num_return_sequences=3))
     engine.add(long)
-    prompt = len(engine._tasks[-1].prompt_ids)
+    prompt = len(engine._groups[-1].prompt_ids)
     assert prompt > CHUNK
     before = running.lyrics
     engine.step(lambda _: None)
@@ -307,11 +307,11 @@ def test_a_long_prompt_is_read_in_chunks_while_songs_run_and_once_for_all_its_so
 
 def test_ten_long_songs_do_not_keep_a_short_one_waiting(tiny_checkpoint: Path) -> None:
     engine = load(tiny_checkpoint, slots=8)
-    greedy = Job(make_request(num_return_sequences=10, max_length=100, temperature=0.1))
+    greedy = RequestState(make_request(num_return_sequences=10, max_length=100, temperature=0.1))
     engine.add(greedy)
     for _ in range(3):
         engine.step(lambda _: None)
-    short = Job(make_request(num_return_sequences=2, max_length=5))
+    short = RequestState(make_request(num_return_sequences=2, max_length=5))
     assert engine.has_room
     engine.add(short)
     for _ in range(6):
@@ -323,13 +323,12 @@ def test_ten_long_songs_do_not_keep_a_short_one_waiting(tiny_checkpoint: Path) -
 
 
 def test_the_slots_are_as_many_as_the_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Gpt2Config(model_type="gpt2")
-    each = slot_bytes(config, torch.float32)
+    each = slot_bytes(GPT2, torch.float32)
     assert each == 2 * 12 * 768 * 1024 * 4
 
     def slots(free: int, **options: Any) -> int:
         monkeypatch.setattr("model.engines.choice.free_memory", lambda _: free)
-        return count_slots(config, EngineOptions(**options), CPU, torch.float32)
+        return count_slots(GPT2, EngineOptions(**options), CPU, torch.float32)
 
     assert slots(100 * GB) == 32
     assert slots(9 * each) == 4
@@ -351,7 +350,7 @@ def test_what_does_not_fit_is_refused_with_the_figure(
 ) -> None:
     monkeypatch.setattr("model.engines.choice.free_memory", lambda _: free)
     with pytest.raises(SettingsError, match=sentence):
-        count_slots(Gpt2Config(model_type="gpt2"), options, CPU, torch.float32)
+        count_slots(GPT2, options, CPU, torch.float32)
 
 
 def test_the_free_memory_is_known() -> None:

@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from model import Checkpoint, CheckpointError, EngineOptions, SettingsError, SongFailed
+from model.checkpoint.architecture import Architecture
 from model.checkpoint.pretrained import load_pretrained
 from model.checkpoint.tokenizer import SongTokenizer
-from model.checkpoint.weights import CPU, Gpt2Config, Weights
+from model.checkpoint.weights import CPU, Weights
 from model.engines.batching import CHUNK, BatchingEngine
 from model.engines.choice import choose_precision, load_engine
-from model.engines.interface import Job
+from model.engines.interface import RequestState
 from model.engines.reference import ReferenceEngine
 from model.network.base import Chunk, Network
 from model.network.cpu import CpuNetwork
 from model.network.cpu_linear import PACKED_LINEARS, Precision, fastest_precision
 from model.network.gpu import GpuNetwork
-from tests.conftest import make_request, save_tiny_checkpoint
+from tests.conftest import Family, make_request, make_tiny_model, save_tiny_checkpoint
 from tests.model.engines.test_batching import run, write
 
 PRECISIONS: tuple[Precision, ...] = ("int8", "float16", "float32")
@@ -34,18 +34,14 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CU
 
 def open_network(folder: Path, precision: Precision = "float32", *, on_gpu: bool = False) -> Network[Any]:
     checkpoint = Checkpoint.open(folder)
-    config = Gpt2Config.read(checkpoint)
-    with Weights.open(checkpoint, config) as weights:
+    with Weights.open(checkpoint, Architecture.read(checkpoint)) as weights:
         return GpuNetwork(weights) if on_gpu else CpuNetwork(weights, PACKED_LINEARS[precision])
 
 
-def save_shape(folder: Path, **shape: Any) -> Path:
+def save_shape(folder: Path, family: Family = "gpt2", **shape: Any) -> Path:
     """Write a tiny checkpoint of another shape."""
     save_tiny_checkpoint(folder)
-    config = GPT2Config.from_pretrained(folder)
-    torch.manual_seed(1)
-    config.update(shape)
-    GPT2LMHeadModel(config).save_pretrained(folder)
+    make_tiny_model(family, **{"vocab_size": 320} | shape).save_pretrained(folder)
     return folder
 
 
@@ -72,22 +68,41 @@ def decoded(network: Network[Any], rows: Sequence[Sequence[int]]) -> torch.Tenso
     return logits
 
 
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+
+
 @pytest.mark.parametrize("on_gpu", [False, True], ids=["blocks", "rows"])
 @pytest.mark.parametrize(
-    "shape",
+    ("family", "shape"),
     [
-        {},
-        {"tie_word_embeddings": False},
-        {"n_inner": 40, "activation_function": "relu"},
-        {"activation_function": "gelu", "layer_norm_epsilon": 1e-3},
-        {"scale_attn_by_inverse_layer_idx": True, "reorder_and_upcast_attn": True},
-        {"scale_attn_weights": False, "n_head": 1},
-        {"vocab_size": 400, "n_positions": 90},
+        ("gpt2", {}),
+        ("gpt2", {"tie_word_embeddings": False}),
+        ("gpt2", {"n_inner": 40, "activation_function": "relu"}),
+        ("gpt2", {"activation_function": "gelu", "layer_norm_epsilon": 1e-3}),
+        ("gpt2", {"scale_attn_by_inverse_layer_idx": True, "reorder_and_upcast_attn": True}),
+        ("gpt2", {"scale_attn_weights": False, "n_head": 1}),
+        ("gpt2", {"vocab_size": 400, "n_positions": 90}),
+        ("llama", {}),
+        ("llama", {"tie_word_embeddings": False, "rms_norm_eps": 1e-3}),
+        ("llama", {"attention_bias": True, "mlp_bias": True, "hidden_act": "gelu"}),
+        ("llama", {"num_key_value_heads": 1, "head_dim": 12}),
+        ("llama", {"num_key_value_heads": None, "rope_parameters": {"rope_type": "default", "rope_theta": 100.0}}),
+        ("llama", {"rope_parameters": LLAMA3}),
+        ("llama", {"rope_parameters": {"rope_type": "linear", "rope_theta": 100.0, "factor": 4.0}}),
+        ("qwen2", {}),
+        ("qwen2", {"tie_word_embeddings": False, "num_key_value_heads": 4}),
     ],
     ids=str,
 )
-def test_logits_are_those_of_transformers(shape: dict[str, Any], on_gpu: bool, tmp_path: Path) -> None:  # noqa: FBT001
-    folder = save_shape(tmp_path, **shape)
+def test_logits_are_those_of_transformers(family: Family, shape: dict[str, Any], on_gpu: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    folder = save_shape(tmp_path, family, **shape)
     model, _ = load_pretrained(Checkpoint.open(folder))
     rows = songs(model.config.vocab_size)
     logits = decoded(open_network(folder, on_gpu=on_gpu), rows)
@@ -98,10 +113,10 @@ def test_logits_are_those_of_transformers(shape: dict[str, Any], on_gpu: bool, t
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_row_has_the_same_logits_alone_as_in_any_batch_to_the_last_bit(
-    precision: Precision, tiny_checkpoint: Path
+    precision: Precision, tiny_of_each_family: Path
 ) -> None:
-    network = open_network(tiny_checkpoint, precision)
-    rows = songs(network.config.vocab_size)
+    network = open_network(tiny_of_each_family, precision)
+    rows = songs(network.architecture.vocabulary)
     together = decoded(network, rows * 3)
     for place, row in enumerate(rows):
         alone = decoded(network, [row])
@@ -114,6 +129,7 @@ def test_a_row_that_turns_to_nan_leaves_the_others_what_they_are(precision: Prec
     network = open_network(tiny_checkpoint, precision)
     rows = [[5, 6, 7, 8], [5, 6, 7, 8, 9]]
     sound = decoded(network, rows)
+    assert network._positions is not None
     network._positions[4] = torch.nan
     spoilt = decoded(network, rows)
     assert torch.equal(spoilt[0], sound[0])
@@ -168,10 +184,10 @@ def test_a_damaged_tokenizer_is_refused(tmp_path: Path) -> None:
 def test_a_tokenizer_of_more_tokens_than_the_model_has_is_told_from_a_prompt(tmp_path: Path) -> None:
     engine = load_engine(Checkpoint.open(save_shape(tmp_path, vocab_size=9)), EngineOptions())
     with pytest.raises(SongFailed, match="tokenizer is another model's"):
-        engine.add(Job(make_request()))
+        engine.add(RequestState(make_request()))
 
 
-def test_what_is_no_gpt2_is_served_by_the_reference_engine_with_a_warning(
+def test_another_architecture_is_served_by_the_reference_engine_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM  # noqa: PLC0415
@@ -184,10 +200,10 @@ def test_what_is_no_gpt2_is_served_by_the_reference_engine_with_a_warning(
     engine = load_engine(Checkpoint.open(folder), EngineOptions())
     assert isinstance(engine, ReferenceEngine)
     assert "one request at a time: its architecture is gpt_neox" in caplog.text
-    job = Job(make_request())
-    engine.add(job)
+    state = RequestState(make_request())
+    engine.add(state)
     engine.step(lambda _: None)
-    assert job.songs is not None
+    assert state.songs is not None
 
 
 def test_precision_is_what_the_host_says_or_the_fastest() -> None:
@@ -219,15 +235,15 @@ def test_the_engine_writes_the_same_songs_over_rows_as_over_blocks(tiny_checkpoi
 @needs_gpu
 def test_recorded_steps_write_the_tokens_of_generate_on_the_gpu(tiny_checkpoint: Path) -> None:
     checkpoint = Checkpoint.open(tiny_checkpoint)
-    with Weights.open(checkpoint, Gpt2Config.read(checkpoint), CUDA, torch.float32) as weights:
+    with Weights.open(checkpoint, Architecture.read(checkpoint), CUDA, torch.float32) as weights:
         network = GpuNetwork(weights)
     engine = BatchingEngine(checkpoint, network, SongTokenizer.load(checkpoint), 6)
     requests = [make_request(seed=seed, num_return_sequences=2, max_length=60, top_k=1) for seed in range(4)]
-    jobs = [Job(request) for request in requests]
-    run(engine, *jobs, arriving=(0, 3, 3, 20))
+    states = [RequestState(request) for request in requests]
+    run(engine, *states, arriving=(0, 3, 3, 20))
     reference = ReferenceEngine.load(checkpoint)
-    for job in jobs:
-        assert job.songs == reference.generate(job.request, lambda _: None, lambda: False)
+    for state in states:
+        assert state.songs == reference.generate(state.request, lambda _: None, lambda: False)
 
 
 @pytest.mark.gpu

@@ -249,7 +249,7 @@ def test_a_disk_that_fills_later_leaves_the_checkpoint_before(
         raise OSError(28, "No space left on device")
 
     resumed = unfinished.model_copy(update={"resume": True})
-    for call in ("transformers.trainer.torch.save", "train.commands.fit._write_metadata"):
+    for call in ("transformers.trainer.torch.save", "train.commands.fit.write_metadata"):
         with monkeypatch.context() as patch:
             patch.setattr(call, fail)
             with pytest.raises(DiskError, match=r"No space left on device.*--resume"):

@@ -37,7 +37,7 @@ _BLANK = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Colours:
     """The colours and fonts of a style."""
 
     top: str
@@ -49,10 +49,10 @@ class Look:
     bold: str
 
 
-LOOKS: dict[Style, Look] = {
-    "night": Look("#1a1440", "#4a2362", "#f6f2ff", "#b9add6", "#c9a7ff", SANS, SANS_BOLD),
-    "paper": Look("#fbf6ea", "#f1e6cf", "#2d2420", "#8a7761", "#a8462b", SERIF, SERIF_BOLD),
-    "typewriter": Look("#e9ece8", "#e9ece8", "#23282b", "#70797c", "#b3261e", MONO, MONO_BOLD),
+COLOURS: dict[Style, Colours] = {
+    "night": Colours("#1a1440", "#4a2362", "#f6f2ff", "#b9add6", "#c9a7ff", SANS, SANS_BOLD),
+    "paper": Colours("#fbf6ea", "#f1e6cf", "#2d2420", "#8a7761", "#a8462b", SERIF, SERIF_BOLD),
+    "typewriter": Colours("#e9ece8", "#e9ece8", "#23282b", "#70797c", "#b3261e", MONO, MONO_BOLD),
 }
 
 
@@ -81,7 +81,7 @@ class _Line:
 
 def draw_card(card: Card, style: Style) -> bytes:
     """Return a card as a PNG; blocks for about 0.1 s, so call it off the event loop."""
-    look = LOOKS[style]
+    look = COLOURS[style]
     words, columns = _lay_out(cut(_drawable(card.lyric), MAX_CHARACTERS), look)
     width = WIDTH if len(columns) == 1 else WIDE
     title = Typeface(look.bold, 64)
@@ -104,7 +104,7 @@ def draw_card(card: Card, style: Style) -> bytes:
     return file.getvalue()
 
 
-def _lay_out(lyric: str, look: Look) -> tuple[Typeface, list[list[_Line]]]:
+def _lay_out(lyric: str, look: Colours) -> tuple[Typeface, list[list[_Line]]]:
     """Choose the size of the words and one column or two."""
     lines = lyric.split("\n")
     if len(lines) <= ONE_COLUMN:
@@ -152,7 +152,7 @@ def _height(column: list[_Line]) -> float:
 
 
 def _draw_column(
-    draw: ImageDraw.ImageDraw, column: list[_Line], corner: tuple[float, float], words: Typeface, look: Look
+    draw: ImageDraw.ImageDraw, column: list[_Line], corner: tuple[float, float], words: Typeface, look: Colours
 ) -> None:
     x, y = corner
     tags = Typeface(look.bold, round(words.size * 0.7))
@@ -165,7 +165,7 @@ def _draw_column(
         y += line.height * words.size
 
 
-def _background(look: Look, width: int, height: int) -> Image.Image:
+def _background(look: Colours, width: int, height: int) -> Image.Image:
     """Return a card without words, its colour going from the top's to the bottom's."""
     shade = Image.linear_gradient("L").resize((width, height))
     return Image.composite(

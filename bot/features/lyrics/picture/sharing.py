@@ -3,13 +3,14 @@
 import asyncio
 import io
 import re
-from typing import Any, Self, get_args
+from typing import Self, get_args
 
 import discord
-from discord.ui import ActionRow, Button, Container, DynamicItem, Item, LayoutView, MediaGallery, Select, TextDisplay
+from discord.ui import ActionRow, Button, Container, DynamicItem, LayoutView, MediaGallery, Select, TextDisplay
 
 from bot.features.lyrics.picture.card import Card, Style, draw_card
-from bot.items import Reported
+from bot.handling.interaction import Interaction
+from bot.handling.items import Reported
 from bot.look import COLOUR
 from bot.markup import cut
 from bot.rules import Rules, check_channel
@@ -27,6 +28,11 @@ _LOOKS: dict[Style, str] = {
 _FILE = "lyrics.png"
 _MAX_ALT_TEXT = 1024
 """Discord's limit for the description of a picture, in characters."""
+
+
+def style_named(name: str) -> Style:
+    """Return a style by its name; the first there is, where a message of an older version names another."""
+    return next((style for style in STYLES if style == name), STYLES[0])
 
 
 class SongsGone(LyricsError):  # noqa: N818 - named for what happened, as the model's errors are
@@ -48,7 +54,7 @@ async def finished_request(store: Store, request_id: int) -> StoredRequest:
     return request
 
 
-def check_may_post(interaction: discord.Interaction[Any]) -> None:
+def check_may_post(interaction: discord.Interaction) -> None:
     """Let a member post in a channel, through the bot, only what they could say there themselves.
 
     Raises:
@@ -97,17 +103,12 @@ class StyleSelect(Reported, DynamicItem[Select[LayoutView]], template=r"card:(?P
         self.number = number
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the menu of a message that was sent before; what was chosen comes with the interaction."""
+    def _from_match(cls, match: re.Match[str], /) -> Self:
         return cls(int(match["request"]), int(match["number"]))
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Show the card in the chosen style."""
-        style = next(style for style in STYLES if style == self.item.values[0])
-        sharing: Sharing = interaction.client.songs.sharing
-        await sharing.restyle(interaction, self.request_id, self.number, style)
+        await interaction.client.songs.sharing.restyle(interaction, self.request_id, self.number, self.item.values[0])
 
 
 class PostButton(
@@ -125,17 +126,12 @@ class PostButton(
         self.style = style
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button of a message that was sent before, perhaps by an earlier process."""
-        style = next((style for style in STYLES if style == match["style"]), STYLES[0])
-        return cls(int(match["request"]), int(match["number"]), style)
+    def _from_match(cls, match: re.Match[str], /) -> Self:
+        return cls(int(match["request"]), int(match["number"]), style_named(match["style"]))
 
-    async def respond(self, interaction: discord.Interaction[Any]) -> None:
+    async def respond(self, interaction: Interaction) -> None:
         """Post the card."""
-        sharing: Sharing = interaction.client.songs.sharing
-        await sharing.post(interaction, self.request_id, self.number, self.style)
+        await interaction.client.songs.sharing.post(interaction, self.request_id, self.number, self.style)
 
 
 class Sharing:
@@ -145,35 +141,34 @@ class Sharing:
         self.store = store
         self.rules = rules
 
-    async def choose(self, interaction: discord.Interaction[Any], request: StoredRequest, number: int) -> None:
+    async def choose(self, interaction: discord.Interaction, request: StoredRequest, number: int) -> None:
         """Show the card of a song and the menu of styles."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         await _show_menu(interaction, request, number, STYLES[0])
 
-    async def restyle(self, interaction: discord.Interaction[Any], request_id: int, number: int, style: Style) -> None:
+    async def restyle(self, interaction: discord.Interaction, request_id: int, number: int, style: str) -> None:
         """Show the card in another style, in place."""
         request = await finished_request(self.store, request_id)
         await interaction.response.defer()
-        await _show_menu(interaction, request, number, style)
+        await _show_menu(interaction, request, number, style_named(style))
 
-    async def post(self, interaction: discord.Interaction[Any], request_id: int, number: int, style: Style) -> None:
+    async def post(self, interaction: discord.Interaction, request_id: int, number: int, style: str) -> None:
         """Post the card in the channel, as an answer to the click, for which the bot needs no permission."""
         check_may_post(interaction)
         check_channel(await self.rules.server(interaction), interaction)
         request = await finished_request(self.store, request_id)
         await interaction.response.defer(thinking=True)
-        picture = await _picture(interaction, request, number, style)
+        picture = await _picture(interaction, request, number, style_named(style))
         await interaction.edit_original_response(attachments=[picture])
 
 
-async def _show_menu(interaction: discord.Interaction[Any], request: StoredRequest, number: int, style: Style) -> None:
+async def _show_menu(interaction: discord.Interaction, request: StoredRequest, number: int, style: Style) -> None:
     picture = await _picture(interaction, request, number, style)
     await interaction.edit_original_response(attachments=[picture], view=CardMenu(request, number, style))
 
 
-async def _picture(
-    interaction: discord.Interaction[Any], request: StoredRequest, number: int, style: Style
-) -> discord.File:
+async def _picture(interaction: discord.Interaction, request: StoredRequest, number: int, style: Style) -> discord.File:
+    assert interaction.client.user is not None, "the bot is logged in"
     signature = f"{interaction.user.display_name} with {interaction.client.user.display_name}"
     card = Card(request.header.title, request.songs[number].lyric, signature)
     # Off the event loop, which others wait for.

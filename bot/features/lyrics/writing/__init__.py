@@ -1,1 +1,1 @@
-"""From a wish to the message that fills with it."""
+"""From a request to the message that fills with it."""

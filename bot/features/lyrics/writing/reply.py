@@ -6,7 +6,7 @@ from typing import Any, Self
 import discord
 
 from bot.features.lyrics.message import Message
-from bot.tree import may_only_answer
+from bot.handling.tree import may_only_answer
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +24,13 @@ class Reply:
     along, as a user install, it may never speak but by its answer.
     """
 
-    def __init__(self, interaction: discord.Interaction[Any], message_id: int | None, *, private: bool) -> None:
+    def __init__(self, interaction: discord.Interaction, message_id: int | None, *, private: bool) -> None:
         self.interaction = interaction
         self.private = private
         self._message_id = message_id
 
     @classmethod
-    async def begin(cls, interaction: discord.Interaction[Any], *, private: bool) -> Self:
+    async def begin(cls, interaction: discord.Interaction, *, private: bool) -> Self:
         """Acknowledge an interaction, which Discord wants within 3 seconds."""
         acknowledged = await interaction.response.defer(thinking=True, ephemeral=private)
         return cls(interaction, acknowledged.message_id if acknowledged else None, private=private)

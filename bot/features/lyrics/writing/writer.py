@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
 
 import aiohttp
 import discord
@@ -13,10 +12,10 @@ import discord
 from bot.features.lyrics.message import left_out_notice, songs_message, writing_message
 from bot.features.lyrics.writing.live import Live
 from bot.features.lyrics.writing.reply import Reply
-from bot.features.lyrics.writing.wish import Wish
+from bot.features.lyrics.writing.request import MemberRequest
+from bot.handling.tree import describe
 from bot.markup import sendable
 from bot.store import Store, StoredRequest
-from bot.tree import describe
 from model import (
     Failed,
     Finished,
@@ -26,7 +25,7 @@ from model import (
     Progress,
     PromptTooLong,
     Queued,
-    Stream,
+    RequestStream,
     Update,
 )
 
@@ -46,7 +45,7 @@ class SongFull(LyricsError):  # noqa: N818
 
 
 class Writer:
-    """Writes members' wishes into replies.
+    """Writes what members ask for into replies.
 
     Args:
         store: Where requests are kept.
@@ -59,10 +58,10 @@ class Writer:
         self.service = service
         self._max_per_member = max_per_member
         self._under_way: Counter[int] = Counter()
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[int, RequestStream] = {}
 
     @asynccontextmanager
-    async def reply(self, interaction: discord.Interaction[Any], *, private: bool) -> AsyncIterator[Reply]:
+    async def reply(self, interaction: discord.Interaction, *, private: bool) -> AsyncIterator[Reply]:
         """Acknowledge an interaction; what goes wrong after Discord's 15 minutes is said in the channel.
 
         Raises:
@@ -77,30 +76,30 @@ class Writer:
                     raise
                 await reply.send_late(f"your song was not written: {describe(error)}")
 
-    async def write(self, reply: Reply, wish: Wish) -> None:
-        """Have a wish's songs written into the reply, and keep the request from now to its end, whatever that is.
+    async def write(self, reply: Reply, asked: MemberRequest) -> None:
+        """Have a request's songs written into the reply, and keep the request from now to its end, whatever that is.
 
         Raises:
             LyricsError: Where the request was refused, failed, or was stopped before anything was written.
         """
         interaction = reply.interaction
         request_id = await self.store.add_request(
-            wish.request,
+            asked.request,
             user_id=interaction.user.id,
             guild_id=interaction.guild_id,
             channel_id=interaction.channel_id,
             checkpoint=self.service.checkpoint.name,
             created_at=interaction.created_at,
-            opening=wish.opening,
+            opening=asked.opening,
         )
         try:
-            finished = await self._follow(request_id, wish, reply)
+            finished = await self._follow(request_id, asked, reply)
             stored = await self.store.finish_request(request_id, finished)
         except (Exception, asyncio.CancelledError) as error:
             stopped = isinstance(error, GenerationStopped | asyncio.CancelledError)
             await self.store.end_request(request_id, stopped=stopped, error=str(error) or type(error).__name__)
             raise
-        await reply.end(songs_message(stored, 0, private=reply.private), _notice(wish, stored))
+        await reply.end(songs_message(stored, 0, private=reply.private), _notice(asked, stored))
 
     def stop(self, request_id: int) -> bool:
         """End a request's songs as they stand; return whether it was under way."""
@@ -109,13 +108,13 @@ class Writer:
             stream.finish()
         return stream is not None
 
-    async def _follow(self, request_id: int, wish: Wish, reply: Reply) -> Finished:
+    async def _follow(self, request_id: int, asked: MemberRequest, reply: Reply) -> Finished:
         """Show what happens to a request until it has ended."""
 
         async def show(update: Queued | Progress) -> None:
-            await reply.show(writing_message(request_id, wish, update))
+            await reply.show(writing_message(request_id, asked, update))
 
-        async with aclosing(self.service.stream(wish.for_model)) as stream, Live(show, refusals=REFUSALS) as live:
+        async with aclosing(self.service.stream(asked.for_model)) as stream, Live(show, refusals=REFUSALS) as live:
             self._streams[request_id] = stream
             try:
                 async for update in _news(stream):
@@ -125,7 +124,7 @@ class Writer:
                         case Finished(songs):
                             clean = tuple(replace(song, lyric=sendable(song.lyric)) for song in songs)
                             return replace(update, songs=clean)
-                        case Failed(PromptTooLong()) if wish.opening is not None:
+                        case Failed(PromptTooLong()) if asked.opening is not None:
                             raise SongFull("This song fills what the model can take in, so it cannot go on.")
                         case Failed(error):
                             raise error
@@ -157,7 +156,7 @@ async def _news(updates: AsyncIterator[Update]) -> AsyncIterator[Update]:
         first = False
 
 
-def _notice(wish: Wish, stored: StoredRequest) -> str | None:
-    if wish.opening is not None and stored.songs[0].lyric == wish.opening.strip():
+def _notice(asked: MemberRequest, stored: StoredRequest) -> str | None:
+    if asked.opening is not None and stored.songs[0].lyric == asked.opening.strip():
         return "-# The model had nothing to add."
-    return left_out_notice(wish.left_out)
+    return left_out_notice(asked.left_out)

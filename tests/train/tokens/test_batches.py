@@ -109,7 +109,9 @@ def test_packed_and_padded_songs_have_the_same_loss(tiny_checkpoint: Path) -> No
         )
 
 
-SONG = Song(Header("Night Boat", "folk", "calm", "rain at sea"), "[Verse 1]\ntitle: it says\n\ntwo lanterns")
+SONG = Song(
+    Header("Night Boat", "folk", "calm", "rain at sea", "The Ferry Girls"), "[Verse 1]\ntitle: it says\n\ntwo lanterns"
+)
 
 
 def test_dropping_tokens_is_dropping_lines(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -4,8 +4,8 @@ import hashlib
 import json
 import logging
 
+from bot.handling.tree import LyricsTree
 from bot.store import Store
-from bot.tree import LyricsTree
 
 log = logging.getLogger(__name__)
 

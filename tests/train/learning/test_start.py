@@ -11,9 +11,9 @@ from model.checkpoint.pretrained import load_pretrained
 from model.errors import LyricsError
 from model.song import BOS_TOKEN, EOS_TOKEN
 from tests.conftest import save_tiny_checkpoint
-from train.commands.fit import add_special_tokens
 from train.config import FitConfig
 from train.learning.loop import choose_precision
+from train.learning.start import add_special_tokens
 
 
 def embeddings(model: PreTrainedModel) -> torch.Tensor:

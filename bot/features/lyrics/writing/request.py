@@ -1,11 +1,11 @@
-"""What a member wishes for: from the options of a command, or from a song that is there. No Discord in here."""
+"""What a member asks for: from the options of a command, or from a song that is there. No Discord in here."""
 
 from dataclasses import dataclass, replace
 from typing import Self, cast
 
 from bot.markup import sendable
 from bot.store import StoredRequest
-from model import Checkpoint, GenerationRequest, Header, LyricsError, SamplingParams
+from model import Checkpoint, Header, LyricsError, Request, SamplingParams
 from model.sampling.params import TEMPERATURE
 
 WARMER = 0.3
@@ -17,14 +17,14 @@ class NothingToSee(LyricsError):  # noqa: N818 - named for what happened, as the
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A request for songs, and what the bot knows of it beyond the model's part.
+class MemberRequest:
+    """Songs that a member asks for, and what the bot knows of it beyond the model's part.
 
     Raises:
         NothingToSee: By the constructors, where there is nothing to see in the prompt.
     """
 
-    request: GenerationRequest
+    request: Request
     """Its prompt is what the member wrote."""
     opening: str | None = None
     """What the model goes on from, where that is more than the prompt: a song, and the line break after it."""
@@ -41,30 +41,30 @@ class Wish:
         *,
         opening: str | None = None,
     ) -> Self:
-        """Return the wish with a seed, and without the header fields that the checkpoint does not know."""
+        """Return the request with a seed, and without the header fields that the checkpoint does not know."""
         prompt = sendable(prompt).strip()
         check_prompt(prompt)
         known = frozenset(checkpoint.header_fields)
         header = Header(**{name: sendable(value) for name, value in header.items()})
         left_out = tuple(name for name, _ in header.items() if name not in known)
-        return cls(GenerationRequest(prompt, header.keep(known), sampling.seeded()), opening, left_out)
+        return cls(Request(prompt, header.keep(known), sampling.seeded()), opening, left_out)
 
     @classmethod
     def again(cls, checkpoint: Checkpoint, stored: StoredRequest) -> Self:
-        """Return the same wish with a new seed."""
+        """Return the same request with a new seed."""
         sampling = stored.sampling.model_copy(update={"seed": None})
         return cls.new(checkpoint, stored.prompt, stored.header, sampling, opening=stored.opening)
 
     @classmethod
     def variation(cls, checkpoint: Checkpoint, stored: StoredRequest) -> Self:
-        """Return the same wish, header and all, at a higher temperature."""
+        """Return the same request, header and all, at a higher temperature."""
         temperature = min(round(stored.sampling.temperature + WARMER, 2), cast("float", TEMPERATURE.le))
         sampling = stored.sampling.model_copy(update={"temperature": temperature, "seed": None})
         return cls.new(checkpoint, stored.prompt, stored.header, sampling, opening=stored.opening)
 
     @classmethod
     def continuation(cls, checkpoint: Checkpoint, stored: StoredRequest, number: int) -> Self:
-        """Return the wish for one song that goes on from song ``number`` of a request."""
+        """Return the request for one song that goes on from song ``number`` of a request."""
         song = stored.songs[number]
         # A song that the model closed goes on with a new stanza, as the model would close it again otherwise.
         opening = f"{song.lyric}\n\n" if song.finish_reason == "stop" else f"{song.lyric}\n"
@@ -72,11 +72,11 @@ class Wish:
         return cls.new(checkpoint, stored.prompt, stored.header, sampling, opening=opening)
 
     def with_sampling(self, sampling: SamplingParams) -> Self:
-        """Return the same wish with other parameters."""
+        """Return the same request with other parameters."""
         return replace(self, request=replace(self.request, sampling=sampling))
 
     @property
-    def for_model(self) -> GenerationRequest:
+    def for_model(self) -> Request:
         """The request as the model gets it."""
         return self.request if self.opening is None else replace(self.request, prompt=self.opening)
 

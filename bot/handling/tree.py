@@ -7,6 +7,8 @@ from typing import Any
 
 import discord
 from discord import app_commands
+from discord.abc import Snowflake
+from discord.app_commands import AppCommand
 from pydantic import ValidationError
 
 from model import LyricsError, describe_violations
@@ -15,13 +17,31 @@ log = logging.getLogger(__name__)
 
 
 class LyricsTree(app_commands.CommandTree[Any]):
-    """Reports errors privately, and knows which handlers are under way."""
+    """Reports errors privately, and knows which handlers are under way and by which ids Discord has the commands."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: discord.Client) -> None:
         super().__init__(client)
         self._handlers: set[asyncio.Task[object]] = set()
+        self._ids: dict[str, int] = {}
 
-    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:  # noqa: ARG002
+    async def sync(self, *, guild: Snowflake | None = None) -> list[AppCommand]:
+        """Tell Discord of the commands, and remember the ids that it gave them."""
+        return self._remember_ids(await super().sync(guild=guild))
+
+    async def fetch_commands(self, *, guild: Snowflake | None = None) -> list[AppCommand]:
+        """Return the commands that Discord has, and remember their ids."""
+        return self._remember_ids(await super().fetch_commands(guild=guild))
+
+    def mention(self, name: str) -> str:
+        """Return a command, say ``settings show``, as a mention that can be clicked; before a sync, as text."""
+        number = self._ids.get(name.partition(" ")[0])
+        return f"`/{name}`" if number is None else f"</{name}:{number}>"
+
+    def _remember_ids(self, told: list[AppCommand]) -> list[AppCommand]:
+        self._ids = {command.name: command.id for command in told}
+        return told
+
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:  # noqa: ARG002
         """Let everybody in."""
         self.remember_handler()
         return True
@@ -32,7 +52,7 @@ class LyricsTree(app_commands.CommandTree[Any]):
             self._handlers.add(task)
             task.add_done_callback(self._handlers.discard)
 
-    async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
+    async def on_error(self, interaction: discord.Interaction, error: app_commands.AppCommandError, /) -> None:
         """Report an error of a command; see ``report_error``."""
         await report_error(interaction, error)
 
@@ -42,7 +62,7 @@ class LyricsTree(app_commands.CommandTree[Any]):
             await asyncio.wait(self._handlers, timeout=timeout)
 
 
-async def report_error(interaction: discord.Interaction[Any], error: Exception) -> None:
+async def report_error(interaction: discord.Interaction, error: Exception) -> None:
     """Tell the user, and nobody else, what went wrong.
 
     A domain error shows its own sentence. Any other shows a short reference, and the log has the error under
@@ -54,7 +74,7 @@ async def report_error(interaction: discord.Interaction[Any], error: Exception) 
         log.warning("This error could not be reported (%s)", refusal, exc_info=error)
 
 
-def may_only_answer(interaction: discord.Interaction[Any]) -> bool:
+def may_only_answer(interaction: discord.Interaction) -> bool:
     """Whether the bot is here for the user alone, who installed it, and not for the server or in its own chat.
 
     Discord then takes no message of the bot's but its answer to the interaction, and few follow-ups.
@@ -85,7 +105,7 @@ def describe(error: Exception) -> str:
             return f"Something went wrong on our side. If it goes on, tell the bot's host this reference: `{reference}`"
 
 
-async def _reply_privately(interaction: discord.Interaction[Any], sentence: str) -> None:
+async def _reply_privately(interaction: discord.Interaction, sentence: str) -> None:
     if not interaction.response.is_done():
         await interaction.response.send_message(sentence, ephemeral=True)
         return

@@ -1,18 +1,18 @@
 """What can be done with songs once they are asked for: each button of a song is a method here."""
 
 import io
-from typing import Any
 
 import discord
 from discord.ui import View
 
-from bot.features.lyrics.buttons import Action, CopyButton
+from bot.features.lyrics.buttons import CopyButton
 from bot.features.lyrics.keeping import Keeping
 from bot.features.lyrics.message import songs_message
 from bot.features.lyrics.picture.sharing import Sharing, SongsGone, finished_request
-from bot.features.lyrics.writing.wish import Wish
+from bot.features.lyrics.writing.request import MemberRequest
 from bot.features.lyrics.writing.writer import Writer
-from bot.items import is_private
+from bot.handling.items import is_private
+from bot.handling.songs import Action
 from bot.rules import Rules
 from bot.store import Store, StoredRequest
 from model import Checkpoint, LyricsError
@@ -22,7 +22,7 @@ _FILE_NAME = 40
 """Characters of a file's name at most."""
 
 
-class Songs:
+class SongActions:
     """Answers the buttons under songs, for the member whose songs they are."""
 
     def __init__(self, store: Store, rules: Rules, writer: Writer) -> None:
@@ -33,7 +33,7 @@ class Songs:
         self.keeping = Keeping(store, rules)
 
     async def press(
-        self, interaction: discord.Interaction[Any], action: Action, request_id: int, number: int, part: int
+        self, interaction: discord.Interaction, action: Action, request_id: int, number: int, part: int
     ) -> None:
         """Do something with a song; a stranger is offered a copy instead.
 
@@ -50,11 +50,11 @@ class Songs:
                 message = songs_message(request, number, part, private=is_private(interaction))
                 await interaction.response.edit_message(**message)
             case "again":
-                await self._write(interaction, Wish.again(self._checkpoint, request))
+                await self._write(interaction, MemberRequest.again(self._checkpoint, request))
             case "variations":
-                await self._write(interaction, Wish.variation(self._checkpoint, request))
+                await self._write(interaction, MemberRequest.variation(self._checkpoint, request))
             case "continue":
-                await self._write(interaction, Wish.continuation(self._checkpoint, request, number))
+                await self._write(interaction, MemberRequest.continuation(self._checkpoint, request, number))
             case "share":
                 await self.sharing.choose(interaction, request, number)
             case "export":
@@ -63,7 +63,7 @@ class Songs:
             case "favourite" | "unfavourite" | "post" | "delete" | "erase":
                 await self.keeping.press(interaction, action, request, number, part)
 
-    async def copy(self, interaction: discord.Interaction[Any], request_id: int, number: int) -> None:
+    async def copy(self, interaction: discord.Interaction, request_id: int, number: int) -> None:
         """Keep a copy of a request for whoever clicks, and show it in place."""
         copied = await self.store.copy_request(
             request_id, user_id=interaction.user.id, created_at=interaction.created_at
@@ -72,7 +72,7 @@ class Songs:
             raise SongsGone
         await interaction.response.edit_message(content=None, **songs_message(copied, number, private=True))
 
-    async def stop(self, interaction: discord.Interaction[Any], request_id: int) -> None:
+    async def stop(self, interaction: discord.Interaction, request_id: int) -> None:
         """End a request that is being written, for the member who asked for it.
 
         Where it has ended already and its message was left behind, say by a crash, the message is brought up to date.
@@ -94,14 +94,14 @@ class Songs:
     def _checkpoint(self) -> Checkpoint:
         return self.writer.service.checkpoint
 
-    async def _write(self, interaction: discord.Interaction[Any], wish: Wish) -> None:
+    async def _write(self, interaction: discord.Interaction, asked: MemberRequest) -> None:
         here = await self.rules.for_songs(interaction)
         # What comes of a private song is private too.
         async with self.writer.reply(interaction, private=is_private(interaction)) as reply:
-            await self.writer.write(reply, wish.with_sampling(here.settings.hold(wish.request.sampling)))
+            await self.writer.write(reply, asked.with_sampling(here.settings.hold(asked.request.sampling)))
 
 
-async def _offer_copy(interaction: discord.Interaction[Any], request: StoredRequest, number: int) -> None:
+async def _offer_copy(interaction: discord.Interaction, request: StoredRequest, number: int) -> None:
     view = View(timeout=None)
     view.add_item(CopyButton(request.id, number))
     await interaction.response.send_message(

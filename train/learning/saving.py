@@ -1,0 +1,67 @@
+"""What is written of a run that ended: the model, the tokenizer, and how they were made."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from model.checkpoint.folder import METADATA_FILE, Metadata
+from model.sampling.params import SamplingParams
+from train.config import SCRATCH_ONLY, FitConfig
+from train.songs.split import Split
+
+MAX_SHARD_SIZE = "15MB"
+"""Small enough for any host of git repositories."""
+
+_NOT_RECORDED = {"data", "output", "base", "workers", "resume", "progress", "log_steps"}
+"""Settings that teach nothing, or stand in a field of their own; older checkpoints have some of them."""
+
+
+def save_model(
+    folder: Path,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    dtype: Literal["float32", "float16"],
+) -> None:
+    """Write a model as transformers loads it, with the bot's sampling as its own."""
+    defaults = SamplingParams()
+    model.generation_config = GenerationConfig(
+        do_sample=True,
+        temperature=defaults.temperature,
+        top_k=defaults.top_k,
+        top_p=defaults.top_p,
+        repetition_penalty=defaults.repetition_penalty,
+        max_new_tokens=defaults.max_length,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=MAX_SHARD_SIZE)
+    tokenizer.save_pretrained(folder)
+    # safetensors makes its files for the owner alone, but the bot may well run as another user.
+    for weights in folder.glob("*.safetensors"):
+        shutil.copymode(folder / "config.json", weights)
+
+
+def describe_run(config: FitConfig, split: Split) -> Metadata:
+    """Return what is known of the checkpoint before it is measured."""
+    unused = _NOT_RECORDED if config.from_scratch else _NOT_RECORDED | SCRATCH_ONLY
+    settings: dict[str, Any] = config.model_dump(mode="json", exclude=unused)
+    return Metadata(
+        base="scratch" if config.from_scratch else Path(config.base).name,
+        data_fingerprint=split.fingerprint,
+        training=settings | {"data": ", ".join(Path(name).name for name in config.data), "songs": len(split.train)},
+        evaluation={},
+        header_fields=split.header_fields,
+        header_values=split.header_values,
+        opening_tag=split.opening_tag,
+        created=datetime.now(UTC),
+    )
+
+
+def write_metadata(folder: Path, metadata: Metadata) -> None:
+    """Write what is known of a checkpoint into its folder."""
+    (folder / METADATA_FILE).write_text(metadata.model_dump_json(indent=2) + "\n", encoding="utf-8")
