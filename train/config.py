@@ -139,6 +139,9 @@ class FitConfig(DataConfig):
     lora_rank: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Train LoRA adapters of this rank and merge them when saving; needs the extra 'lora'"
     )
+    keep_adapter: bool = Field(
+        default=False, description="Save LoRA's adapters by themselves, a few megabytes that need the base beside them"
+    )
     lora_alpha: Annotated[float, Field(gt=0)] = Field(32, description="LoRA's scale, divided by its rank")
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.05, description="Share of the songs held out to measure the validation loss"
@@ -170,6 +173,8 @@ class FitConfig(DataConfig):
             problems.append(f"--n-embd ({self.n_embd}) must be a multiple of --n-head ({self.n_head})")
         if self.warmup_steps and self.warmup_ratio:
             problems.append("give --warmup-steps or --warmup-ratio, not both")
+        if self.keep_adapter and not self.lora_rank:
+            problems.append("--keep-adapter needs --lora-rank")
         if self.lora_rank and self.from_scratch:
             problems.append("--lora-rank adapts a base, so leave out --from-scratch")
         if problems:

@@ -15,6 +15,7 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from model.checkpoint.bundled import BUNDLED, open_bundled
 from model.errors import CheckpointError, describe_violations
 
 METADATA_FILE = "lyrics.json"
@@ -75,7 +76,9 @@ class Checkpoint:
             CheckpointError: Where a file is missing or damaged, or the hub cannot be reached.
         """
         path, name = Path(source).expanduser(), str(source)
-        if path.is_dir():
+        if name == BUNDLED:
+            path = open_bundled()
+        elif path.is_dir():
             path = path.resolve()
             name = path.name
         # A link whose folder is gone, and any path that the code itself names, is never sought on the hub.
@@ -131,6 +134,8 @@ def _download(name: str) -> Path:
 
 def _check_files(path: Path) -> None:
     """Raise ``CheckpointError`` unless every file that the checkpoint needs is there and whole."""
+    if (path / "adapter_config.json").is_file():
+        return
     if not (path / "config.json").is_file():
         raise CheckpointError(f"The checkpoint {path} has no config.json: copy the whole folder again.")
     if not any(all((path / name).is_file() for name in names) for names in _TOKENIZER_FILES):

@@ -18,6 +18,12 @@ def load_pretrained(
     Raises:
         CheckpointError: Where transformers cannot make a whole model of the folder.
     """
+    if (checkpoint.path / "adapter_config.json").is_file():
+        import json
+        from peft import PeftModel
+        config=json.loads((checkpoint.path / "adapter_config.json").read_text())
+        model, _ = load_pretrained(Checkpoint.open(config["base_model_name_or_path"]))
+        return PeftModel.from_pretrained(model, checkpoint.path).merge_and_unload(), AutoTokenizer.from_pretrained(checkpoint.path)
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False)
         # What from_pretrained says it returns forgets output_loading_info.
@@ -44,15 +50,15 @@ def load_pretrained(
 
 
 def start_token_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the id of the token that opens a song: our own, else the tokenizer's, else none."""
+    """Return the id of the token that opens a song: the one that the tokenizer declares, else our own, else none."""
     return _token_id(tokenizer, BOS_TOKEN, tokenizer.bos_token_id)
 
 
 def end_token_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the id of the token that closes a song: our own, else the tokenizer's, else none."""
+    """Return the id of the token that closes a song: the one that the tokenizer declares, else our own, else none."""
     return _token_id(tokenizer, EOS_TOKEN, tokenizer.eos_token_id)
 
 
-def _token_id(tokenizer: PreTrainedTokenizerBase, token: str, default: int | None) -> int | None:
+def _token_id(tokenizer: PreTrainedTokenizerBase, token: str, declared: int | None) -> int | None:
     # The vocabulary is asked, since converting an unknown token answers with the unknown token's id.
-    return tokenizer.get_vocab().get(token, default)
+    return tokenizer.get_vocab().get(token) if declared is None else declared

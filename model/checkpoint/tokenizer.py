@@ -50,11 +50,11 @@ class SongTokenizer:
             ids = (tokenizer.token_to_id(token) for token in tokens if token)
             return next((number for number in ids if number is not None), None)
 
-        # Our own tokens, else those that the tokenizer names, else GPT-2's one token for both.
+        # The tokens that the tokenizer names, else our own, else GPT-2's one token for both.
         return cls(
             tokenizer,
-            start_id=first_known(BOS_TOKEN, named.get("bos_token"), EOS_TOKEN),
-            end_id=first_known(EOS_TOKEN, named.get("eos_token")),
+            start_id=first_known(named.get("bos_token"), BOS_TOKEN, EOS_TOKEN),
+            end_id=first_known(named.get("eos_token"), EOS_TOKEN),
         )
 
     def encode(self, text: str, context: int) -> list[int]:

@@ -84,7 +84,7 @@ def _open_base(source: str) -> tuple[Base | None, str]:
         context = AutoConfig.from_pretrained(where).max_position_embeddings
     except (CheckpointError, OSError, ValueError, AttributeError) as error:  # the hub's errors are among these
         return None, f"no tokenizer of {source} ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
-    tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN})
+    name_special_tokens(tokenizer)
     return Base(tokenizer, context), ""
 
 

@@ -100,7 +100,7 @@ def _finish(config: FitConfig, partial: PartialRun, split: Split, start: Start, 
     partial.clear()
     folder = partial.finished
     with explain_full_disk(folder):
-        save_model(folder, trained.model, start.tokenizer, config.save_dtype)
+        save_model(folder, trained.model, start.tokenizer, config.save_dtype, config.base if config.keep_adapter else None)
         metadata = describe_run(config, split)
         base = None if config.from_scratch else config.base
         checkpoint = Checkpoint(config.output.name, folder, metadata)

@@ -12,6 +12,7 @@ from transformers.utils import logging as transformers_logging
 
 from model.errors import LyricsError
 from train.config import FitConfig, TrainingPrecision
+from train.learning.lean import make_lean
 from train.learning.lora import add_adapters, merge_adapters
 from train.learning.loss import z_loss
 from train.learning.optimizer import MuonWithAdamW
@@ -101,6 +102,8 @@ def train(
         model.loss_function = functools.partial(z_loss, weight=config.z_loss)
     if config.lora_rank:
         model = add_adapters(model, rank=config.lora_rank, alpha=config.lora_alpha, new_tokens=material.new_tokens)
+        if is_lean(config, material):
+            make_lean(model)
     trainer = _trainer(config, model, material, partial, processes)
     if processes.is_first:
         trainer.add_callback(Follow(report, lambda: trainer.tokens_seen, lambda: write_sample(model)))
@@ -110,7 +113,8 @@ def train(
     loss = trainer.load_best()
     model.config.use_cache = True  # which the Trainer has turned off
     history = tuple(trainer.state.log_history)
-    return Trained(merge_adapters(model) if config.lora_rank else model, loss, trainer.state.global_step, history)
+    merged = config.lora_rank and not config.keep_adapter
+    return Trained(merge_adapters(model) if merged else model, loss, trainer.state.global_step, history)
 
 
 def _trainer(
@@ -130,7 +134,7 @@ def _trainer(
     # teaches worse than a mixed one (benchmarks/README.md).
     packed = config.batching == "pack" or (config.batching == "auto" and count > config.batch_size)
     capacity = model.config.max_position_embeddings
-    arguments = training_arguments(config, partial, count)
+    arguments = training_arguments(config, partial, count, is_lean=is_lean(config, material))
     return LyricsTrainer(
         model,
         arguments,
@@ -161,13 +165,22 @@ def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> N
         raise Stopped(f"Stopped at step {state.global_step} of {state.max_steps}, which is saved: go on with --resume.")
 
 
-def training_arguments(config: FitConfig, partial: PartialRun, songs_in_step: int) -> TrainingArguments:
+def is_lean(config: FitConfig, material: Material) -> bool:
+    """Return whether the steps are those of ``train.learning.lean``."""
+    is_fit = material.model.config.model_type == "llama" and not material.new_tokens and not config.z_loss
+    is_cpu = not torch.cuda.is_available() and config.precision in {"auto", "bf16"}
+    return bool(config.lora_rank) and is_fit and is_cpu and not config.compile and not config.activation_checkpointing
+
+
+def training_arguments(
+    config: FitConfig, partial: PartialRun, songs_in_step: int, *, is_lean: bool = False
+) -> TrainingArguments:
     """Return the settings as the Trainer takes them.
 
     Raises:
         PrecisionError: Where this machine does not compute in the precision that was asked for.
     """
-    precision = choose_precision(config.precision)
+    precision = "bf16" if is_lean else choose_precision(config.precision)
     rate = config.learning_rate * (songs_in_step / config.batch_size) ** _RATE_EXPONENT
     log.info("%d songs a step, learning rate %.2g, %s", songs_in_step, rate, precision)
     every = "epoch" if config.eval_steps is None else "steps"
@@ -181,7 +194,7 @@ def training_arguments(config: FitConfig, partial: PartialRun, songs_in_step: in
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         fp16=precision == "fp16",
-        bf16=precision == "bf16",
+        bf16=precision == "bf16" and not is_lean,  # Lean steps are in bfloat16 by themselves.
         torch_compile=config.compile,
         activation_checkpointing=config.activation_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False} if config.activation_checkpointing else None,

@@ -31,8 +31,8 @@ def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, new_tokens:
         task_type="CAUSAL_LM",
         r=rank,
         lora_alpha=cast("int", alpha),
-        target_modules=["c_attn", "c_proj", "c_fc"],
-        fan_in_fan_out=True,  # GPT-2 keeps its weights transposed
+        target_modules="all-linear",
+        fan_in_fan_out=model.config.model_type == "gpt2",  # which keeps its weights transposed
         trainable_token_indices=new_tokens or None,
     )
     return cast("PreTrainedModel", get_peft_model(model, config))

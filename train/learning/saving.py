@@ -25,6 +25,7 @@ def save_model(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     dtype: Literal["float32", "float16"],
+    base: str | None = None,
 ) -> None:
     """Write a model as transformers loads it, with the bot's sampling as its own."""
     defaults = SamplingParams()
@@ -39,11 +40,25 @@ def save_model(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=MAX_SHARD_SIZE)
+    if base is None:
+        model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=MAX_SHARD_SIZE)
+    else:
+        _save_adapter(folder, model, base)
     tokenizer.save_pretrained(folder)
     # safetensors makes its files for the owner alone, but the bot may well run as another user.
     for weights in folder.glob("*.safetensors"):
-        shutil.copymode(folder / "config.json", weights)
+        shutil.copymode(folder / "tokenizer_config.json", weights)
+
+
+def _save_adapter(folder: Path, model: Any, base: str) -> None:
+    """Write LoRA's adapters in float16, naming ``base`` as what they are to be added to."""
+    model.peft_config["default"].base_model_name_or_path = base
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.half()
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    model.generation_config.save_pretrained(folder)
 
 
 def describe_run(config: FitConfig, split: Split) -> Metadata:

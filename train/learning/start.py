@@ -15,6 +15,10 @@ from train.songs.split import Split
 from train.tokens.vocabulary import learn_tokenizer
 
 
+FAMILIES = ("gpt2", "llama", "qwen2")
+"""The architectures that are learnt from, as ``config.json`` names them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """A model that has yet to learn, and its tokenizer."""
@@ -61,12 +65,14 @@ def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, Pre
 def _from_base(config: FitConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     base = Checkpoint.open(config.base)
     model, tokenizer = load_pretrained(base)
-    if not isinstance(model, GPT2LMHeadModel):
+    if model.config.model_type not in FAMILIES:
         raise CheckpointError(
-            f"The base {config.base} is a {model.config.model_type}, not a GPT-2: name a GPT-2 checkpoint."
+            f"The base {config.base} is a {model.config.model_type}, which is not learnt from here: name a checkpoint of "
+            f"{', '.join(FAMILIES)}."
         )
-    for name, value in _dropouts(config).items():
-        setattr(model.config, name, value)
+    if model.config.model_type == "gpt2":
+        for name, value in _dropouts(config).items():
+            setattr(model.config, name, value)
     # The layers read their dropout from the config when they are built, so it is set on them as well.
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -75,15 +81,26 @@ def _from_base(config: FitConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerB
 
 
 def _dropouts(config: FitConfig) -> dict[str, Any]:
+    """Return GPT-2's settings of dropout; Llama's family has none."""
     return dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
 
 
-def add_special_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Give tokenizer and model a start and an end token, and return those that are new to the model.
+def name_special_tokens(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Give the tokenizer a start, an end and a padding token where it has none, or one for all."""
+    end = tokenizer.eos_token or EOS_TOKEN
+    start = tokenizer.bos_token
+    if start is None or start == end:
+        start = BOS_TOKEN
+    tokenizer.add_special_tokens({"bos_token": start, "eos_token": end, "pad_token": end})
 
+
+def add_special_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Make sure that tokenizer and model have a start and an end token, and return those that are new to the model.
+
+    Those that the tokenizer declares stay, but where one token is both, as GPT-2's is, songs get a start of their own.
     A new row starts at the mean of the old ones: it is then as likely as the average word, and moves nothing else.
     """
-    tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN})
+    name_special_tokens(tokenizer)
     old_size: int = model.config.vocab_size
     if len(tokenizer) > old_size:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
