@@ -333,7 +333,6 @@ class LyricsService:
             assert state.error is not None, "a request ends with songs or an error"
             return Failed(state.error)
         generating = time.perf_counter() - stream.started
-        self._durations.append(generating / len(self._running))
         return Finished(
             state.songs,
             Timings(stream.started - stream.created, generating, sum(song.num_tokens for song in state.songs)),
@@ -341,6 +340,8 @@ class LyricsService:
 
     def _end(self, stream: RequestStream, update: Update, loop: asyncio.AbstractEventLoop) -> None:
         with self._changed:
+            if isinstance(update, Finished):
+                self._durations.append(update.timings.generating / len(self._running))
             del self._running[stream.state]
         self._send(stream, update, loop)
 

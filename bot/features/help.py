@@ -23,9 +23,9 @@ _OF_A_GROUP = 2
 _EXAMPLE = "Paste this, or say it in words of your own:\n```/lyrics prompt:Two lanterns on the water```"
 
 _UNDER_A_SONG = (
-    "◀ ▶ turn to the other songs of a request. *Again*, *Continue* and *Variations* write more, *Share as picture* and "
-    "*Export* take a song elsewhere, *Favourite* keeps it at hand. They are for whoever asked for the song; everybody "
-    "else is offered a copy."
+    "◀ ▶ turn to the other songs of a request, and *Details* says how they were written. *Again*, *Continue* and "
+    "*Variations* write more, *Share as picture* and *Export* take a song elsewhere, *Favourite* keeps it at hand, "
+    "*Take down* deletes the message. They are for whoever asked; everybody else may turn, and take a copy."
 )
 
 

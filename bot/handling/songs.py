@@ -1,13 +1,52 @@
 """What the buttons under songs ask of the bot; ``bot.features.lyrics.SongActions`` does it."""
 
-from typing import Literal, Protocol
+import re
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Protocol, Self
 
 import discord
 
 Action = Literal[
-    "turn", "again", "continue", "variations", "share", "export", "favourite", "unfavourite", "post", "delete", "erase"
+    "turn",
+    "again",
+    "continue",
+    "variations",
+    "share",
+    "export",
+    "favourite",
+    "unfavourite",
+    "details",
+    "post",
+    "delete",
+    "erase",
 ]
 """What can be done with a song."""
+
+
+@dataclass(frozen=True, slots=True)
+class SongPlace:
+    """Which song of a request a message shows, and which part of it."""
+
+    request_id: int
+    number: int
+    part: int = 0
+    alone: bool = False
+    """Whether it is all that the message shows of the request: whoever sees it may see no other song of it."""
+
+    TEMPLATE: ClassVar = r"(?P<request>\d+):(?P<number>-?\d+)(?P<alone>!?)(?:\.(?P<part>-?\d+))?"
+
+    @classmethod
+    def from_match(cls, match: re.Match[str]) -> Self:
+        """Read the place in a custom id."""
+        return cls(int(match["request"]), int(match["number"]), int(match["part"] or 0), bool(match["alone"]))
+
+    def __str__(self) -> str:
+        part = f".{self.part}" if self.part else ""
+        return f"{self.request_id}:{self.number}{'!' if self.alone else ''}{part}"
+
+    def within(self, num_songs: int) -> Self:
+        """Return the place with a song that there is."""
+        return replace(self, number=min(max(self.number, 0), num_songs - 1))
 
 
 class CardButtons(Protocol):
@@ -27,12 +66,10 @@ class SongButtons(Protocol):
     def sharing(self) -> CardButtons:
         """Answers clicks under a song's card."""
 
-    async def press(
-        self, interaction: discord.Interaction, action: Action, request_id: int, number: int, part: int
-    ) -> None:
-        """Do something with a song, or with the part of it that is shown."""
+    async def press(self, interaction: discord.Interaction, action: Action, place: SongPlace) -> None:
+        """Do something with the song at a place."""
 
-    async def copy(self, interaction: discord.Interaction, request_id: int, number: int) -> None:
+    async def copy(self, interaction: discord.Interaction, place: SongPlace) -> None:
         """Give whoever clicks a copy of another member's songs."""
 
     async def stop(self, interaction: discord.Interaction, request_id: int) -> None:

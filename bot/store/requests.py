@@ -80,14 +80,26 @@ class RequestStore(Connection):
             ["stopped" if stopped else "failed", error, request_id],
         )
 
-    async def copy_request(self, request_id: int, *, user_id: int, created_at: datetime) -> StoredRequest | None:
-        """Give a user a request of their own with the same songs; none where there is no such request."""
+    async def copy_request(
+        self, request_id: int, *, user_id: int, created_at: datetime, number: int | None = None
+    ) -> StoredRequest | None:
+        """Give a user a request of their own with the same songs, and with nothing of where and when they were written.
+
+        Args:
+            request_id: What is copied.
+            user_id: Whose the copy is.
+            created_at: When it is taken.
+            number: The one song that is copied, where the user could see no other.
+
+        Returns:
+            The copy; none where there is no such request, or no such song.
+        """
         async with self._transaction():
             cursor = await self._db.execute(
-                "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, artist, params,"
-                " seed, checkpoint, state, created_at, queued_seconds, generating_seconds, num_tokens, opening)"
-                " SELECT ?, guild_id, channel_id, prompt, title, genre, mood, theme, artist, params, seed,"
-                " checkpoint, state, ?, queued_seconds, generating_seconds, num_tokens, opening FROM request"
+                "INSERT INTO request (user_id, prompt, title, genre, mood, theme, artist, params, seed, checkpoint,"
+                " state, created_at, opening)"
+                " SELECT ?, prompt, title, genre, mood, theme, artist, params, seed, checkpoint, state, ?, opening"
+                " FROM request"
                 " WHERE id = ? AND state = 'finished' RETURNING id",
                 [user_id, created_at.isoformat(), request_id],
             )
@@ -96,8 +108,9 @@ class RequestStore(Connection):
                 return None
             await self._db.execute(
                 "INSERT INTO song (request_id, number, lyric, finish_reason, num_tokens)"
-                " SELECT ?, number, lyric, finish_reason, num_tokens FROM song WHERE request_id = ?",
-                [row["id"], request_id],
+                " SELECT :copy, CASE WHEN :number IS NULL THEN number ELSE 0 END, lyric, finish_reason, num_tokens"
+                " FROM song WHERE request_id = :request AND (:number IS NULL OR number = :number)",
+                {"copy": row["id"], "request": request_id, "number": number},
             )
         return await self.request(row["id"])
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Self
 
 from tokenizers import Tokenizer
@@ -78,12 +77,6 @@ class SongTokenizer:
         """Return the text of tokens without special ones, and without a last character that is not finished."""
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
         return text.rstrip(_UNFINISHED_CHARACTER)
-
-    @cached_property
-    def pieces(self) -> tuple[str, ...]:
-        """The text of every token, by id; a part of a character is ``U+FFFD``."""
-        size = self._tokenizer.get_vocab_size(with_added_tokens=True)
-        return tuple(self._tokenizer.decode_batch([[number] for number in range(size)], skip_special_tokens=True))
 
     def stream(self) -> "TextStream":
         """Return an empty text that grows by tokens."""

@@ -9,6 +9,7 @@ import torch
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.tokenizer import SongTokenizer
 from model.engines.interface import FinishReason, RequestState
+from model.engines.scheduler import Scheduler
 from model.engines.sequence import Sequence, SequenceGroup
 from model.errors import SongFailed
 from model.network.base import Chunk, Network
@@ -17,23 +18,13 @@ from model.song import format_prompt, with_opening_tag
 
 log = logging.getLogger(__name__)
 
-CHUNK = 16
-"""Tokens of a prompt that are read at once: they take as long as two steps of a single song.
-
-Fixed, since on a GPU where a prompt is cut sways the last bits of its results.
-"""
-
 _SPOILT = "The model gave no usable probabilities for the next word: please try again, with other settings."
-
-_RESERVE = 4
-"""One slot in so many is kept from requests that have as many songs running already."""
 
 
 class BatchingEngine:
     """An ``Engine`` that writes one token for all running songs in each step.
 
-    A song takes the same course alone as in any batch. A slot goes to the request that has the fewest songs running, so
-    that one that wants ten songs does not keep others from their first.
+    A song takes the same course alone as in any batch; ``Scheduler`` decides which songs run.
 
     Args:
         checkpoint: What is served.
@@ -55,21 +46,19 @@ class BatchingEngine:
 
     def reset(self) -> None:
         """Drop every request."""
-        self._groups: list[SequenceGroup] = []
-        self._sequences: list[Sequence] = []  # of slot 0, 1, …
-        self._limit = self._slots  # Sequences beyond keep their slot, and wait.
+        self._scheduler = Scheduler(self._slots, self._context)
+        self._sequences: list[Sequence] = []  # of slot 0, 1, …; those beyond the scheduler's limit wait
         self._params: RowParams | None = None  # of the sequences in the limit, while they stay the same
 
     @property
     def has_room(self) -> bool:
         """Whether a slot is left for the first song of another request."""
-        spoken_for = sum(bool(group.waiting) and not group.running for group in self._groups)
-        return len(self._sequences) + spoken_for < self._limit
+        return self._scheduler.has_room(len(self._sequences))
 
     @property
     def is_busy(self) -> bool:
         """Whether a request has not ended yet."""
-        return bool(self._groups)
+        return bool(self._scheduler.groups)
 
     def add(self, state: RequestState) -> None:
         """Take a request; see ``Engine.add``."""
@@ -83,7 +72,7 @@ class BatchingEngine:
                 "The model's tokenizer is another model's: whoever hosts the bot has to copy its folder again."
             )
         max_length = min(request.sampling.max_length, self._context - len(ids))
-        self._groups.append(SequenceGroup(state, opening, ids, max_length, self._network.make_prompt(len(ids) - 1)))
+        self._scheduler.add(SequenceGroup(state, opening, ids, max_length, self._network.make_prompt(len(ids) - 1)))
 
     def step(self, on_update: Callable[[RequestState], None]) -> None:
         """Write a token for every running song; see ``Engine.step``.
@@ -96,20 +85,18 @@ class BatchingEngine:
             self._end_stopped(changed)
             try:
                 self._read_prompts()
-                self._start_songs(changed)
+                self._start_songs()
                 self._write_tokens(changed)
             except (RuntimeError, MemoryError) as error:
                 self._halve(error)
         for group in changed:
             group.publish()
             if group.state.ended:
-                self._groups.remove(group)
+                self._scheduler.remove(group)
             on_update(group.state)
-        if not self._groups:
-            self._limit = self._slots
 
     def _end_stopped(self, changed: dict[SequenceGroup, None]) -> None:
-        stopped = [group for group in self._groups if group.state.must_stop]
+        stopped = [group for group in self._scheduler.groups if group.state.must_stop]
         for group in stopped:
             group.waiting.clear()
             changed[group] = None
@@ -118,65 +105,37 @@ class BatchingEngine:
         )
 
     def _read_prompts(self) -> None:
-        """Read prompts in the order they came, of long ones only so much that running songs hardly wait."""
-        budget = max(CHUNK, len(self._sequences)) if self._sequences else self._context
-        chunks: list[Chunk] = []
-        read: list[tuple[SequenceGroup, int]] = []
-        for group in self._groups:
-            if group.cache is None:  # All its songs have started.
-                continue
-            for start in range(group.num_read, len(group.prompt_ids) - 1, CHUNK):
-                ids = group.prompt_ids[start : min(start + CHUNK, len(group.prompt_ids) - 1)]
-                if len(ids) > budget:
-                    break
-                budget -= len(ids)
-                chunks.append(Chunk(ids, start, group.cache))
-                read.append((group, start + len(ids)))
+        parts = self._scheduler.prompts_to_read(len(self._sequences))
+        chunks = [Chunk(ids, start, group.cache) for group, start, ids in parts if group.cache is not None]
         if chunks:
             self._network.prefill(chunks)
-        for group, num_read in read:
-            group.num_read = num_read
+        for group, start, ids in parts:
+            group.num_read = start + len(ids)
 
-    def _start_songs(self, changed: dict[SequenceGroup, None]) -> None:
-        """Give slots to songs: the next always to the request that has the fewest running, of these to the first."""
-        ready = [group for group in self._groups if group.waiting and group.is_read]
-        while ready and (free := self._limit - len(self._sequences)) > 0:
-            group = min(ready, key=lambda group: len(group.running))
-            reserve = self._slots // _RESERVE
-            if free <= reserve <= len(group.running) and group.running:
-                return
-            self._start_song(group, changed)
+    def _start_songs(self) -> None:
+        while group := self._scheduler.next_group(len(self._sequences)):
+            self._start_song(group)
             if not group.waiting:
                 group.cache = None
-                ready.remove(group)
 
-    def _start_song(self, group: SequenceGroup, changed: dict[SequenceGroup, None]) -> None:
-        number = group.waiting.popleft()
-        try:
-            sequence = Sequence(group, number, self._tokenizer)
-        except Exception as error:  # noqa: BLE001 - a filter that cannot be made costs its own song alone
-            group.fail(error)
-            changed[group] = None
-            return
+    def _start_song(self, group: SequenceGroup) -> None:
+        sequence = Sequence(group, group.waiting.popleft(), self._tokenizer)
         assert group.cache is not None, "songs wait for it"
         slot = len(self._sequences)
         self._cache.load(slot, group.cache)
         self._seen[slot] = group.prompt_ids[0]
         self._seen[slot, : len(group.prompt_ids)] = torch.tensor(group.prompt_ids, device=self._network.device)
         self._sequences.append(sequence)
-        group.running[number] = sequence
+        group.running[sequence.number] = sequence
         self._params = None
 
     def _write_tokens(self, changed: dict[SequenceGroup, None]) -> None:
         """Draw a token for every sequence, and let those go that end with it."""
-        sequences = self._sequences[: self._limit]
+        sequences = self._sequences[: self._scheduler.limit]
         if not sequences:
             return
         lengths = [sequence.length for sequence in sequences]
         logits = self._network.decode([sequence.last_token for sequence in sequences], lengths, self._cache)
-        for row, sequence in enumerate(sequences):
-            if sequence.filter is not None:
-                _apply_filter(sequence, logits[row])
         tokens = self._draw(sequences, logits, max(lengths) + 1)
         ended: dict[int, FinishReason] = {}
         for slot, (sequence, token) in enumerate(zip(sequences, tokens, strict=True)):
@@ -236,24 +195,9 @@ class BatchingEngine:
 
     def _halve(self, error: Exception) -> None:
         """Where memory ran out, have fewer songs run side by side; any other error goes on."""
-        running = min(self._limit, max(1, len(self._sequences)))
-        if running == 1 or not _is_out_of_memory(error):
+        if not _is_out_of_memory(error) or not self._scheduler.halve(len(self._sequences)):
             raise error
-        self._limit = running // 2
         self._params = None
-        log.warning("Out of memory with %d songs side by side, so %d run from now on", running, self._limit)
-
-
-def _apply_filter(sequence: Sequence, logits: torch.Tensor) -> None:
-    """Take the tokens out, in place, that the sequence's filter does not allow; ``logits`` is (vocabulary,)."""
-    assert sequence.filter is not None, "only asked of sequences with a filter"
-    try:
-        allowed = sequence.filter(sequence.text)
-        if allowed is not None:
-            logits.masked_fill_(~allowed.to(logits.device), -torch.inf)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it ends this song alone
-        sequence.error = error
-        logits.fill_(torch.nan)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

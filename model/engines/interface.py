@@ -2,27 +2,16 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from model.checkpoint.folder import Checkpoint
 from model.sampling.params import SamplingParams
 from model.song import Header
 
-if TYPE_CHECKING:
-    import torch
-
 FinishReason = Literal["stop", "length", "cancelled"]
 """Why a song ended: the model closed it, it reached its length, or it was asked for as it stood."""
-
-
-TokenFilter = Callable[[str], "torch.Tensor | None"]
-"""Steers one song: is given what was written after the prompt, whole characters only, before every token; says which
-tokens may come next, a bool of shape (vocabulary,), or none for all."""
-
-MakeFilter = Callable[[int, Sequence[str]], TokenFilter]
-"""Makes the filter of a request's song by its number, from 0, and the text of every token, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +24,6 @@ class Request:
     prompt: str
     header: Header
     sampling: SamplingParams
-    make_filter: MakeFilter | None = field(default=None, repr=False, compare=False)
-    """Steers the songs; songs without a filter do not pay for it. The reference engine knows none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _UNFINISHED_CHARACTER = "\ufffd"
 
 
 class ReferenceEngine(SerialEngine):
-    """An ``Engine`` over ``PreTrainedModel.generate``; it knows no token filters."""
+    """An ``Engine`` over ``PreTrainedModel.generate``."""
 
     def __init__(self, checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         super().__init__(checkpoint)

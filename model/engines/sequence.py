@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from model.checkpoint.tokenizer import SongTokenizer
-from model.engines.interface import FinishReason, GeneratedSong, RequestState, TokenFilter
+from model.engines.interface import FinishReason, GeneratedSong, RequestState
 from model.errors import GenerationStopped
 from model.network.cache import KVCache
 from model.sampling.params import SamplingParams
@@ -33,8 +33,6 @@ class Sequence:
         self._random = random.Random(f"{sampling.seed or 0}/{number}")  # noqa: S311 - it keeps no secret
         self.uniform = self._random.random()
         """In [0, 1): decides what the next token is."""
-        make_filter = group.state.request.make_filter
-        self.filter: TokenFilter | None = make_filter(number, tokenizer.pieces) if make_filter else None
 
     @property
     def sampling(self) -> SamplingParams:
@@ -114,10 +112,6 @@ class SequenceGroup:
         self._error = self._error or sequence.error
         if sequence.tokens and sequence.error is None:
             self._songs[sequence.number] = sequence.song(reason)
-
-    def fail(self, error: Exception) -> None:
-        """Take note of a song that could not be begun."""
-        self._error = self._error or error
 
     def publish(self) -> None:
         """Write into the request how far its songs are, or how they ended."""

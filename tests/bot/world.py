@@ -1,6 +1,7 @@
 """A simulated Discord with the real bot, store and service in it, and what tests read from it."""
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
@@ -139,26 +140,39 @@ async def wait_until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
-def response(result: simcord.InteractionResult) -> Message:
+Shown = simcord.InteractionResult | Message
+"""An answer, or a message by itself."""
+
+
+def response(result: Shown) -> Message:
     """Return the message that answers an interaction."""
+    if isinstance(result, Message):
+        return result
     assert result.response is not None, "there is no answer"
     return result.response
 
 
-def embed(result: simcord.InteractionResult) -> discord.Embed:
+def embed(result: Shown) -> discord.Embed:
     """Return the one embed of an answer."""
     (only,) = response(result).embeds
     return only
 
 
-def lyric(result: simcord.InteractionResult) -> str:
+def lyric(result: Shown) -> str:
     """Return the song that an answer shows."""
     return embed(result).description or ""
 
 
-def footer(result: simcord.InteractionResult) -> str:
+def footer(result: Shown) -> str:
     """Return the line under the song."""
     return embed(result).footer.text or ""
+
+
+def posted(result: simcord.InteractionResult) -> Message:
+    """Return what a click has put into the channel besides its answer."""
+    (only,) = result.followups
+    assert not only.ephemeral
+    return only
 
 
 def private_sentence(result: simcord.InteractionResult) -> str:
@@ -170,11 +184,11 @@ def private_sentence(result: simcord.InteractionResult) -> str:
     return only.content
 
 
-def _components(result: simcord.InteractionResult) -> list[dict[str, Any]]:
+def _components(result: Shown) -> list[dict[str, Any]]:
     return [component for row in response(result).components for component in row["components"]]
 
 
-def buttons(result: simcord.InteractionResult) -> dict[str, bool]:
+def buttons(result: Shown) -> dict[str, bool]:
     """Return the buttons' labels and whether each can be clicked."""
     return {
         component["label"]: not component.get("disabled", False)
@@ -183,8 +197,19 @@ def buttons(result: simcord.InteractionResult) -> dict[str, bool]:
     }
 
 
-def menu(result: simcord.InteractionResult) -> dict[str, str]:
+def menu(result: Shown) -> dict[str, str]:
     """Return the label and the value of each option of the menu."""
     return {
         option["label"]: option["value"] for component in _components(result) for option in component.get("options", ())
     }
+
+
+async def details(
+    world: World, song: Shown, by: simcord.MemberActor | simcord.UserHandle | None = None
+) -> dict[str, str]:
+    """Return what *Details* says of a song, by the names of its fields, its settings by their own names."""
+    shown = await (by or world.mira).click(response(song), label="Details")
+    assert shown.ephemeral
+    fields = {str(field.name): str(field.value) for field in embed(shown).fields}
+    settings = re.findall(r"`(\w+)` \*\*(.+)\*\*", fields.pop("Settings"))
+    return fields | dict(settings)

@@ -9,6 +9,7 @@ from bot.features.lyrics import songs_message
 from bot.features.lyrics.message import Message
 from bot.handling.interaction import Interaction
 from bot.handling.items import Reported
+from bot.handling.songs import SongPlace
 from bot.look import excerpt, heading, list_embed
 from bot.markup import cut
 from bot.store import ListName, ListPage, Store
@@ -88,4 +89,6 @@ class OpenMenu(Reported, DynamicItem[Select[View]], template="open-song"):
         request = await interaction.client.store.request(request_id)
         if request is None or request.user_id != interaction.user.id or not request.songs:
             raise LyricsError("These songs are no longer kept.")
-        await interaction.response.send_message(**songs_message(request, number, private=True), ephemeral=True)
+        await interaction.response.send_message(
+            **songs_message(request, SongPlace(request.id, number), "owner"), ephemeral=True
+        )

@@ -3,16 +3,15 @@
 import io
 
 import discord
-from discord.ui import View
 
-from bot.features.lyrics.buttons import CopyButton
+from bot.features.lyrics.details import details_embed
 from bot.features.lyrics.keeping import Keeping
-from bot.features.lyrics.message import songs_message
+from bot.features.lyrics.message import Viewer, songs_message
 from bot.features.lyrics.picture.sharing import Sharing, SongsGone, finished_request
 from bot.features.lyrics.writing.request import MemberRequest
 from bot.features.lyrics.writing.writer import Writer
 from bot.handling.items import is_private
-from bot.handling.songs import Action
+from bot.handling.songs import Action, SongPlace
 from bot.rules import Rules
 from bot.store import Store, StoredRequest
 from model import Checkpoint, LyricsError
@@ -32,45 +31,50 @@ class SongActions:
         self.sharing = Sharing(store, rules)
         self.keeping = Keeping(store, rules)
 
-    async def press(
-        self, interaction: discord.Interaction, action: Action, request_id: int, number: int, part: int
-    ) -> None:
-        """Do something with a song; a stranger is offered a copy instead.
+    async def press(self, interaction: discord.Interaction, action: Action, place: SongPlace) -> None:
+        """Do something with a song; who reads another member's leafs through what they could see, for themselves.
 
         Raises:
             LyricsError: Where the song is no longer kept, or the action says no.
         """
-        request = await finished_request(self.store, request_id)
-        number = min(max(number, 0), len(request.songs) - 1)
+        request = await finished_request(self.store, place.request_id)
+        place = place.within(len(request.songs))
+        if action == "details":
+            await interaction.response.send_message(embed=details_embed(request, place), ephemeral=True)
+            return
         if request.user_id != interaction.user.id:
-            await _offer_copy(interaction, request, number)
+            await _show_reader(interaction, request, place)
             return
         match action:
             case "turn":
-                message = songs_message(request, number, part, private=is_private(interaction))
+                message = songs_message(request, place, "owner" if is_private(interaction) else "everybody")
                 await interaction.response.edit_message(**message)
             case "again":
                 await self._write(interaction, MemberRequest.again(self._checkpoint, request))
             case "variations":
                 await self._write(interaction, MemberRequest.variation(self._checkpoint, request))
             case "continue":
-                await self._write(interaction, MemberRequest.continuation(self._checkpoint, request, number))
+                await self._write(interaction, MemberRequest.continuation(self._checkpoint, request, place.number))
             case "share":
-                await self.sharing.choose(interaction, request, number)
+                await self.sharing.choose(interaction, request, place.number)
             case "export":
-                file = text_file(request, number)
+                file = text_file(request, place.number)
                 await interaction.response.send_message(file=file, ephemeral=True)
             case "favourite" | "unfavourite" | "post" | "delete" | "erase":
-                await self.keeping.press(interaction, action, request, number, part)
+                await self.keeping.press(interaction, action, request, place)
 
-    async def copy(self, interaction: discord.Interaction, request_id: int, number: int) -> None:
-        """Keep a copy of a request for whoever clicks, and show it in place."""
+    async def copy(self, interaction: discord.Interaction, place: SongPlace) -> None:
+        """Keep a copy of what a member could see of a request, and show it in place."""
         copied = await self.store.copy_request(
-            request_id, user_id=interaction.user.id, created_at=interaction.created_at
+            place.request_id,
+            user_id=interaction.user.id,
+            created_at=interaction.created_at,
+            number=place.number if place.alone else None,
         )
         if copied is None:
             raise SongsGone
-        await interaction.response.edit_message(content=None, **songs_message(copied, number, private=True))
+        shown = SongPlace(copied.id, 0 if place.alone else place.number)
+        await interaction.response.edit_message(content=None, **songs_message(copied, shown, "owner"))
 
     async def stop(self, interaction: discord.Interaction, request_id: int) -> None:
         """End a request that is being written, for the member who asked for it.
@@ -85,7 +89,8 @@ class SongActions:
         if self.writer.stop(request_id):
             await interaction.response.defer()
         elif request.songs:
-            message = songs_message(request, 0, private=is_private(interaction))
+            viewer: Viewer = "owner" if is_private(interaction) else "everybody"
+            message = songs_message(request, SongPlace(request.id, 0), viewer)
             await interaction.response.edit_message(**message)
         else:
             await interaction.response.edit_message(content=request.error, embed=None, view=None)
@@ -101,12 +106,15 @@ class SongActions:
             await self.writer.write(reply, asked.with_sampling(here.settings.hold(asked.request.sampling)))
 
 
-async def _offer_copy(interaction: discord.Interaction, request: StoredRequest, number: int) -> None:
-    view = View(timeout=None)
-    view.add_item(CopyButton(request.id, number))
+async def _show_reader(interaction: discord.Interaction, request: StoredRequest, place: SongPlace) -> None:
+    """Show a song to a member whose it is not, privately, with a button that makes it theirs."""
+    message = songs_message(request, place, "reader")
+    if is_private(interaction):
+        await interaction.response.edit_message(**message)
+        return
     await interaction.response.send_message(
-        "This song is another member's. Take a copy to leaf through it, go on from it or share it as your own.",
-        view=view,
+        "This song is another member's. Take a copy to go on from it, or to share it as your own.",
+        **message,
         ephemeral=True,
     )
 

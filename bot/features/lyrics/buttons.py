@@ -8,7 +8,8 @@ from discord.ui import Button, DynamicItem, View
 
 from bot.handling.interaction import Interaction
 from bot.handling.items import Reported
-from bot.handling.songs import Action
+from bot.handling.songs import Action, SongPlace
+from model import LyricsError
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
@@ -16,15 +17,13 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 class SongButton(
     Reported,
     DynamicItem[Button[View]],
-    template=r"song:(?P<request>\d+):(?P<number>-?\d+)(?:\.(?P<part>-?\d+))?(?::(?P<action>[a-z]+))?",
+    template=rf"song:{SongPlace.TEMPLATE}(?::(?P<action>[a-z]+))?",
 ):
-    """Does something with song ``number`` of a request, or with the ``part`` of it that is shown."""
+    """Does something with the song at a place."""
 
     def __init__(
         self,
-        request_id: int,
-        number: int,
-        part: int = 0,
+        place: SongPlace,
         action: Action = "turn",
         *,
         label: str = "",
@@ -32,23 +31,21 @@ class SongButton(
         disabled: bool = False,
         row: int | None = None,
     ) -> None:
-        place = f"{number}.{part}" if part else f"{number}"
         action_id = "" if action == "turn" else f":{action}"
-        custom_id = f"song:{request_id}:{place}{action_id}"
-        super().__init__(Button(label=label, style=style, custom_id=custom_id, disabled=disabled, row=row))
-        self.request_id = request_id
-        self.number = number
-        self.part = part
+        super().__init__(
+            Button(label=label, style=style, custom_id=f"song:{place}{action_id}", disabled=disabled, row=row)
+        )
+        self.place = place
         self.action = action
 
     @classmethod
     def _from_match(cls, match: re.Match[str], /) -> Self:
         action: Action = next((known for known in ACTIONS if known == match["action"]), "turn")
-        return cls(int(match["request"]), int(match["number"]), int(match["part"] or 0), action)
+        return cls(SongPlace.from_match(match), action)
 
     async def respond(self, interaction: Interaction) -> None:
         """Do it, where the song is the clicking member's own."""
-        await interaction.client.songs.press(interaction, self.action, self.request_id, self.number, self.part)
+        await interaction.client.songs.press(interaction, self.action, self.place)
 
 
 class StopButton(Reported, DynamicItem[Button[View]], template=r"stop:(?P<request>\d+)"):
@@ -67,19 +64,39 @@ class StopButton(Reported, DynamicItem[Button[View]], template=r"stop:(?P<reques
         await interaction.client.songs.stop(interaction, self.request_id)
 
 
-class CopyButton(Reported, DynamicItem[Button[View]], template=r"copy:(?P<request>\d+):(?P<number>\d+)"):
+class CopyButton(Reported, DynamicItem[Button[View]], template=f"copy:{SongPlace.TEMPLATE}"):
     """Gives a copy of another member's songs to whoever clicks."""
 
-    def __init__(self, request_id: int, number: int) -> None:
-        custom_id = f"copy:{request_id}:{number}"
-        super().__init__(Button(label="Get a copy of my own", style=discord.ButtonStyle.primary, custom_id=custom_id))
-        self.request_id = request_id
-        self.number = number
+    def __init__(self, place: SongPlace) -> None:
+        super().__init__(
+            Button(label="Get a copy of my own", style=discord.ButtonStyle.primary, custom_id=f"copy:{place}", row=1)
+        )
+        self.place = place
 
     @classmethod
     def _from_match(cls, match: re.Match[str], /) -> Self:
-        return cls(int(match["request"]), int(match["number"]))
+        return cls(SongPlace.from_match(match))
 
     async def respond(self, interaction: Interaction) -> None:
         """Show the copy."""
-        await interaction.client.songs.copy(interaction, self.request_id, self.number)
+        await interaction.client.songs.copy(interaction, self.place)
+
+
+class TakeDownButton(Reported, DynamicItem[Button[View]], template=r"take-down:(?P<user>\d+)"):
+    """Deletes a public message, for the member whose it is; it works when their songs are no longer kept, too."""
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__(Button(label="Take down", custom_id=f"take-down:{user_id}", row=3))
+        self.user_id = user_id
+
+    @classmethod
+    def _from_match(cls, match: re.Match[str], /) -> Self:
+        return cls(int(match["user"]))
+
+    async def respond(self, interaction: Interaction) -> None:
+        """Delete the message the button is under."""
+        if interaction.user.id != self.user_id:
+            raise LyricsError("This is another member's: only they can take it down, and those who manage messages.")
+        await interaction.response.defer()
+        await interaction.delete_original_response()
+        await interaction.followup.send("Taken down. `/history` has the song, as long as it is kept.", ephemeral=True)

@@ -1,5 +1,6 @@
 """What becomes of a finished song: its owner holds on to it, posts it again, or deletes it."""
 
+from dataclasses import replace
 from typing import Literal
 
 import discord
@@ -8,8 +9,9 @@ from discord.ui import View
 
 from bot.features.lyrics.buttons import SongButton
 from bot.features.lyrics.message import Message, songs_message
-from bot.features.lyrics.picture.sharing import check_may_post, finished_request
+from bot.features.lyrics.picture.sharing import check_may_post, finished_request, posted_by, undone_where_it_fails
 from bot.handling.items import is_private
+from bot.handling.songs import SongPlace
 from bot.look import COLOUR, heading
 from bot.markup import MAX_TITLE, cut, plain
 from bot.rules import Rules, check_channel
@@ -30,8 +32,7 @@ class Keeping:
         interaction: discord.Interaction,
         action: KeepingAction,
         request: StoredRequest,
-        number: int,
-        part: int,
+        place: SongPlace,
     ) -> None:
         """Do something with a song of the clicking member's own.
 
@@ -41,23 +42,30 @@ class Keeping:
         match action:
             case "favourite" | "unfavourite":
                 added_at = interaction.created_at if action == "favourite" else None
-                await self.store.set_favourite(request.id, number, added_at)
+                await self.store.set_favourite(request.id, place.number, added_at)
                 request = await finished_request(self.store, request.id)
-                message = songs_message(request, number, part, private=is_private(interaction))
+                message = songs_message(request, place, "owner" if is_private(interaction) else "everybody")
                 await interaction.response.edit_message(**message)
             case "post":
-                check_may_post(interaction)
-                check_channel(await self.rules.server(interaction), interaction)
-                await interaction.response.send_message(**songs_message(request, number, part))
+                await self._post(interaction, request, place)
             case "delete":
-                await interaction.response.edit_message(**_deletion_question(request, number))
+                await interaction.response.edit_message(**_deletion_question(request, place))
             case "erase":
                 await interaction.response.defer()  # A search index of many songs takes its time to forget these.
                 await self.store.delete_request(request.id, user_id=interaction.user.id)
                 await interaction.edit_original_response(**_deleted_message(request))
 
+    async def _post(self, interaction: discord.Interaction, request: StoredRequest, place: SongPlace) -> None:
+        """Post the song that is shown, and no other of its request."""
+        check_may_post(interaction)
+        check_channel(await self.rules.server(interaction), interaction)
+        await interaction.response.edit_message(**songs_message(request, place, "owner", posted=True))
+        async with undone_where_it_fails(interaction, songs_message(request, place, "owner")):
+            message = songs_message(request, replace(place, alone=True))
+            await interaction.followup.send(posted_by(interaction), **message)
 
-def _deletion_question(request: StoredRequest, number: int) -> Message:
+
+def _deletion_question(request: StoredRequest, place: SongPlace) -> Message:
     """Ask whether a request shall be deleted with all of its songs; *Keep* goes back to the one that was shown."""
     songs = f"**{len(request.songs)} songs**" if len(request.songs) > 1 else "**1 song**"
     favourites = ", your favourites among them" if request.favourites else ""
@@ -67,8 +75,8 @@ def _deletion_question(request: StoredRequest, number: int) -> Message:
         "longer work."
     )
     view = View(timeout=None)
-    view.add_item(SongButton(request.id, number, 0, "erase", label="Delete for good", style=ButtonStyle.danger))
-    view.add_item(SongButton(request.id, number, label="Keep"))
+    view.add_item(SongButton(place, "erase", label="Delete for good", style=ButtonStyle.danger))
+    view.add_item(SongButton(place, label="Keep"))
     return Message(embed=embed, view=view)
 
 

@@ -4,19 +4,23 @@ They are embeds, as one holds 4,096 characters; a message of Components V2 holds
 """
 
 from collections.abc import Iterator
-from typing import TypedDict
+from dataclasses import replace
+from typing import Literal, TypedDict
 
 import discord
 from discord.ui import View
 
-from bot.features.lyrics.buttons import SongButton, StopButton
+from bot.features.lyrics.buttons import CopyButton, SongButton, StopButton, TakeDownButton
 from bot.features.lyrics.parts import song_parts, whole_words
 from bot.features.lyrics.writing.request import MemberRequest
-from bot.handling.songs import Action
+from bot.handling.songs import Action, SongPlace
 from bot.look import COLOUR
 from bot.markup import MAX_TITLE, cut, plain
 from bot.store import StoredRequest
-from model import Header, Progress, Queued, SamplingParams
+from model import Header, Progress, Queued
+
+Viewer = Literal["everybody", "owner", "reader"]
+"""Whom a message of songs is for: all in a channel; whose songs they are, privately; another member, privately."""
 
 _ACTIONS: tuple[dict[Action, str], ...] = (
     {"again": "Again", "continue": "Continue", "variations": "Variations"},
@@ -24,8 +28,10 @@ _ACTIONS: tuple[dict[Action, str], ...] = (
 )
 """The rows of buttons under a song, below the one that turns to the others."""
 
-_PRIVATE_ACTIONS: dict[Action, str] = {"post": "Post here", "delete": "Delete…"}
-"""The row that is added where nobody but the song's owner sees it."""
+_DETAILS: dict[Action, str] = {"details": "Details"}
+
+_OWNERS_ACTIONS: dict[Action, str] = {"post": "Post here", "delete": "Delete…"}
+"""What is added where nobody but the song's owner sees it."""
 
 
 class Message(TypedDict):
@@ -35,28 +41,36 @@ class Message(TypedDict):
     view: View
 
 
-def songs_message(request: StoredRequest, number: int, part: int = 0, *, private: bool = False) -> Message:
+def songs_message(
+    request: StoredRequest, place: SongPlace, viewer: Viewer = "everybody", *, posted: bool = False
+) -> Message:
     """Show one song of a finished request, or a part of one that is long, and all that can be done with it.
 
     Args:
         request: The finished request; it has songs.
-        number: Which song, from 0; the nearest one there is.
-        part: Which part of it, from 0; the last one for a part below.
-        private: Whether its owner alone sees it, who may then post or delete it.
+        place: Which song, the nearest one there is, and which part of it; the last one for a part below.
+        viewer: Whom the message is for.
+        posted: Whether its owner has just posted it from here.
     """
-    number = min(max(number, 0), len(request.songs) - 1)
-    song = request.songs[number]
+    place = place.within(len(request.songs))
+    song = request.songs[place.number]
     parts = song_parts(song.lyric, request.prompt)
-    part = part % len(parts) if -len(parts) <= part < len(parts) else 0
-    place = [f"{number + 1}/{len(request.songs)}"]
-    if len(parts) > 1:
-        place.append(f"part {part + 1} of {len(parts)}")
-    embed = _embed(request.header, parts[part])
-    known = [value for name, value in request.header.items() if name != "title"]
-    embed.set_footer(text=" · ".join([*place, *known, _parameters(request.sampling)]))  # It reads no markup.
+    place = replace(place, part=place.part % len(parts) if -len(parts) <= place.part < len(parts) else 0)
+    embed = _embed(request.header, parts[place.part])
+    embed.set_footer(text=" · ".join(_footer(request, place, len(parts))) or None)  # It reads no markup.
     if song.finish_reason == "cancelled":
         embed.set_author(name="Stopped early")
-    return Message(embed=embed, view=_song_view(request, number, part, len(parts), private=private))
+    view = View(timeout=None)
+    _add_turning(view, place, len(request.songs), len(parts))
+    for row, actions in enumerate(_actions(request, place, viewer), start=1):
+        for action, label in actions.items():
+            done = posted and action == "post"
+            view.add_item(SongButton(place, action, label="Posted" if done else label, disabled=done, row=row))
+    if viewer == "everybody":
+        view.add_item(TakeDownButton(request.user_id))
+    elif viewer == "reader":
+        view.add_item(CopyButton(place))
+    return Message(embed=embed, view=view)
 
 
 def writing_message(request_id: int, asked: MemberRequest, update: Queued | Progress) -> Message:
@@ -70,10 +84,11 @@ def writing_message(request_id: int, asked: MemberRequest, update: Queued | Prog
             # Of a song that is longer than a message, the end is what is being written.
             *_, end = song_parts(whole_words(lyrics[0], opening), asked.request.prompt)
             embed = _embed(asked.request.header, end)
-            # The first song may end before the others: the count of words shows that those go on.
-            num_words = sum(len(lyric.split()) for lyric in lyrics)
-            songs = f"Writing {len(lyrics)} songs, of which this is the first" if len(lyrics) > 1 else "Writing"
-            footer = f"{songs}: {num_words:,} words so far…"
+            here, *others = (len(whole_words(lyric, opening).split()) for lyric in lyrics)
+            footer = f"{here:,} words so far…"
+            if others:
+                # The first song may end before the others: the count of their words shows that those go on.
+                footer = f"Song 1 of {len(lyrics)}: {here:,} words so far, {sum(others):,} in the others…"
     view = View(timeout=None)
     view.add_item(StopButton(request_id))
     return Message(embed=embed.set_footer(text=footer), view=view)
@@ -103,35 +118,38 @@ def _duration(seconds: float) -> str:
     return f"{minutes} minutes"
 
 
-def _song_view(request: StoredRequest, number: int, part: int, num_parts: int, *, private: bool) -> View:
-    view = View(timeout=None)
-    first, last = (number, part) == (0, 0), (number, part) == (len(request.songs) - 1, num_parts - 1)
-    if not (first and last):
-        before = (number, part - 1) if part > 0 else (number - 1, -1)
-        after = (number, part + 1) if part + 1 < num_parts else (number + 1, 0)
-        view.add_item(SongButton(request.id, *before, label="◀", disabled=first, row=0))
-        # A button too, to stand between the others; a dynamic one, as discord.py remembers others for good.
-        place = f"{number + 1}/{len(request.songs)}"
-        view.add_item(SongButton(request.id, number, part, label=place, disabled=True, row=0))
-        view.add_item(SongButton(request.id, *after, label="▶", disabled=last, row=0))
-    for row, actions in enumerate(_actions(request, number, private=private), start=1):
-        for action, label in actions.items():
-            view.add_item(SongButton(request.id, number, part, action, label=label, row=row))
-    return view
+def _footer(request: StoredRequest, place: SongPlace, num_parts: int) -> Iterator[str]:
+    """Yield what a reader wants to know of a song: which of several it is, and of what kind."""
+    if len(request.songs) > 1 and not place.alone:
+        yield f"{place.number + 1}/{len(request.songs)}"
+    if num_parts > 1:
+        yield f"part {place.part + 1} of {num_parts}"
+    yield from filter(None, [request.header.genre, request.header.mood])
 
 
-def _actions(request: StoredRequest, number: int, *, private: bool) -> Iterator[dict[Action, str]]:
+def _add_turning(view: View, place: SongPlace, num_songs: int, num_parts: int) -> None:
+    """Add the buttons that turn to the songs and parts before and after a place, where there are some."""
+    number, part = place.number, place.part
+    first = part == 0 and (number == 0 or place.alone)
+    last = part == num_parts - 1 and (number == num_songs - 1 or place.alone)
+    if first and last:
+        return
+    before = replace(place, part=part - 1) if part > 0 else replace(place, number=number - 1, part=-1)
+    after = replace(place, part=part + 1) if part + 1 < num_parts else replace(place, number=number + 1, part=0)
+    label = f"{part + 1}/{num_parts}" if num_songs == 1 or place.alone else f"{number + 1}/{num_songs}"
+    view.add_item(SongButton(before, label="◀", disabled=first, row=0))
+    # A button too, to stand between the others; a dynamic one, as discord.py remembers others for good.
+    view.add_item(SongButton(place, label=label, disabled=True, row=0))
+    view.add_item(SongButton(after, label="▶", disabled=last, row=0))
+
+
+def _actions(request: StoredRequest, place: SongPlace, viewer: Viewer) -> Iterator[dict[Action, str]]:
     """Yield the rows of buttons below the one that turns to other songs."""
+    if viewer == "reader":
+        yield _DETAILS
+        return
     again, share = _ACTIONS
-    is_favourite = number in request.favourites
+    is_favourite = place.number in request.favourites
     yield again
     yield share | ({"unfavourite": "Unfavourite"} if is_favourite else {"favourite": "Favourite"})
-    if private:
-        yield _PRIVATE_ACTIONS
-
-
-def _parameters(sampling: SamplingParams) -> str:
-    return (
-        f"temperature {sampling.temperature:g} · top-k {sampling.top_k} · top-p {sampling.top_p:g} · "
-        f"repetition penalty {sampling.repetition_penalty:g} · {sampling.max_length} tokens · seed {sampling.seed}"
-    )
+    yield _DETAILS | (_OWNERS_ACTIONS if viewer == "owner" else {})

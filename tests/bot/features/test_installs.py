@@ -6,7 +6,7 @@ from typing import Any
 import discord
 import pytest
 
-from tests.bot.world import World, footer, lyric, menu, response
+from tests.bot.world import World, details, footer, lyric, menu, response
 from tests.conftest import GatedEngine
 
 GUILD, BOT_DM, PRIVATE_CHANNEL = range(3)
@@ -55,7 +55,7 @@ async def test_everything_works_in_the_bots_own_chat(world: World) -> None:
     user = world.mira.user
     assert (await user.slash("settings max_length", value=12)).ephemeral
     song = await user.slash("lyrics", prompt="two lanterns")
-    assert "12 tokens" in footer(song)
+    assert (await details(world, song, user))["max_length"] == "12"
     await user.click(response(song), label="▶")
     assert footer(song).startswith("2/3")
     assert list(menu(await user.slash("history"))) == ["two lanterns"]

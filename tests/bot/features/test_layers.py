@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from bot.layers import CEILED, Ceiling, Ceilings, Layer, OverCeiling, Setting, Source, resolve
 from model import SamplingParams
 from tests.bot.features.test_settings import show
-from tests.bot.world import World, footer, private_sentence, response
+from tests.bot.world import World, details, private_sentence, response
 
 TEMPERATURES = st.floats(0.1, 2.0)
 MAYBE = st.none() | TEMPERATURES
@@ -131,7 +131,7 @@ async def test_a_ceiling_that_is_lowered_later_holds_what_was_set_and_says_so(wo
     await world.mira.slash(world.channel, "settings temperature", value=1.5)
     world.bot.rules.host = Layer("host", ceilings=Ceilings(temperature=1.0))
     assert (await show(world, world.mira))["temperature"] == "**1.0** (0.1 to 1, the host's ceiling) · yours is 1.5"
-    assert "temperature 1 " in footer(await world.lyrics())
+    assert (await details(world, await world.lyrics()))["temperature"] == "1.0"
     world.bot.rules.host = Layer("host")
     assert (await show(world, world.mira))["temperature"] == "**1.5** (0.1 to 2) · yours"
 
@@ -167,4 +167,5 @@ async def test_the_hosts_defaults_are_used_and_named(world: World) -> None:
         "**1.1** (0.1 to 2) · the host's default",
         "**0.7** (0 to 1) · yours",
     )
-    assert "temperature 1.1 · top-k 50 · top-p 0.7 " in footer(await world.lyrics())
+    written = await details(world, await world.lyrics())
+    assert (written["temperature"], written["top_k"], written["top_p"]) == ("1.1", "50", "0.7")

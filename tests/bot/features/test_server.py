@@ -15,7 +15,7 @@ from bot.rules import WrongChannel
 from bot.store import ServerSettings, Store
 from model import SamplingParams
 from tests.bot.features.test_settings import show
-from tests.bot.world import World, embed, footer, lyric, menu, private_sentence, response
+from tests.bot.world import World, details, embed, footer, lyric, menu, private_sentence, response
 
 HERE, THERE = 1001, 1002
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -78,20 +78,23 @@ async def test_a_servers_default_is_for_who_has_not_chosen(world: World, admin: 
     await world.ada.slash(world.channel, "settings temperature", value=0.3)
     answer = await server(world, admin, "default", setting="temperature", value=0.9)
     assert answer == "This server's default of **temperature** is now **0.9**."
-    assert (await show(world, world.mira))["temperature"] == "**0.9** · this server's default"
-    assert (await show(world, world.ada))["temperature"] == "**0.3** · yours"
-    assert "temperature 0.9 " in footer(await world.lyrics())
-    assert "temperature 0.3 " in footer(await world.lyrics(by=world.ada))
+    assert (await show(world, world.mira))["temperature"] == "**0.9** (0.1 to 2) · this server's default"
+    assert (await show(world, world.ada))["temperature"] == "**0.3** (0.1 to 2) · yours"
+    assert (await details(world, await world.lyrics()))["temperature"] == "0.9"
+    assert (await details(world, await world.lyrics(by=world.ada)))["temperature"] == "0.3"
     answer = await server(world, admin, "default", setting="temperature")
     assert answer == "This server's default of **temperature** is now **none**."
-    assert (await show(world, world.mira))["temperature"] == "**0.7** · the model's default"
+    assert (await show(world, world.mira))["temperature"] == "**0.7** (0.1 to 2) · the model's default"
 
 
 async def test_a_servers_default_goes_before_the_hosts(world: World, admin: simcord.MemberActor) -> None:
     world.bot.rules.host = Layer("host", SamplingParams(top_k=5, top_p=0.5))
     await server(world, admin, "default", setting="top_k", value=9)
     mine = await show(world, world.mira)
-    assert (mine["top_k"], mine["top_p"]) == ("**9** · this server's default", "**0.5** · the host's default")
+    assert (mine["top_k"], mine["top_p"]) == (
+        "**9** (0 to 50,257) · this server's default",
+        "**0.5** (0 to 1) · the host's default",
+    )
 
 
 async def test_a_servers_settings_are_for_that_server(world: World, admin: simcord.MemberActor) -> None:
@@ -101,9 +104,10 @@ async def test_a_servers_settings_are_for_that_server(world: World, admin: simco
     channel = elsewhere.create_text_channel("there")
     mira = elsewhere.add_member(world.mira.user)
     song = await mira.slash(channel, "lyrics", prompt="two lanterns", length=5)
-    assert "temperature 0.7 " in footer(song)
+    assert (await details(world, song, mira))["temperature"] == "0.7"
     assert not song.ephemeral
-    assert "temperature 0.7 " in footer(await world.mira.user.slash("lyrics", prompt="two lanterns", length=5))
+    alone = await world.mira.user.slash("lyrics", prompt="two lanterns", length=5)
+    assert (await details(world, alone, world.mira.user))["temperature"] == "0.7"
 
 
 async def test_a_ceiling_refuses_and_names_itself(world: World, admin: simcord.MemberActor) -> None:
@@ -281,16 +285,20 @@ async def test_show_has_all_that_is_set_and_what_applies_besides(world: World, a
     assert await shown(world, admin) == {
         "Songs are written": "in every channel",
         "Songs are seen": "by everybody, unless they are private",
-        "Defaults": "`temperature` **0.7** (at most 1.5) · the model's default\n`top_k` **50** · the model's default\n"
-        "`top_p` **0.9** · the host's default\n`repetition_penalty` **1.2** · the model's default\n"
-        "`max_length` **100** (at most 300) · the model's default\n`num_return_sequences` **3** · the model's default",
+        "Defaults": "`temperature` **0.7** (0.1 to 1.5, the host's ceiling) · the model's default\n"
+        "`top_k` **50** (0 to 50,257) · the model's default\n"
+        "`top_p` **0.9** (0 to 1) · the host's default\n"
+        "`repetition_penalty` **1.2** (1 to 2) · the model's default\n"
+        "`max_length` **100** (1 to 300, the host's ceiling) · the model's default\n"
+        "`num_return_sequences` **3** (1 to 10) · the model's default",
         "Ceilings": "`temperature` **1.5** · the host's\n`max_length` **300** · the host's\n"
         "`num_return_sequences` **none**",
     }
     await server(world, admin, "default", setting="max_length", value=200)
     await server(world, admin, "ceiling", setting="max_length", value=150)
     now = await shown(world, admin)
-    assert "`max_length` **150** · this server's ceiling, as this server's default is 200" in now["Defaults"]
+    held = "`max_length` **150** (1 to 150, this server's ceiling) · this server's default is 200"
+    assert held in now["Defaults"]
     assert "`max_length` **150** · this server's" in now["Ceilings"]
 
 
@@ -307,7 +315,7 @@ async def test_a_servers_settings_outlive_the_process(world: World, admin: simco
     await world.restart()
     song = await world.lyrics()
     assert song.ephemeral
-    assert "temperature 0.9 " in footer(song)
+    assert (await details(world, song))["temperature"] == "0.9"
 
 
 async def kept(store: Store, *guilds: int) -> list[bool]:

@@ -4,7 +4,7 @@ import discord
 import pytest
 import simcord
 
-from tests.bot.world import World, buttons, embed, footer, lyric, menu, private_sentence, response
+from tests.bot.world import World, buttons, embed, footer, lyric, menu, posted, private_sentence, response
 from tests.conftest import GatedEngine
 
 
@@ -126,16 +126,68 @@ async def test_a_song_is_posted_for_all_to_see_and_still_its_owners(filled: Worl
     song = await opened(filled, await listed(filled, "history"), "lantern number 6")
     await filled.mira.click(response(song), label="▶")
     before = len(filled.public())
-    posted = await filled.mira.click(response(song), label="Post here")
-    assert not posted.ephemeral
+    clicked = await filled.mira.click(response(song), label="Post here")
     assert len(filled.public()) == before + 1
-    assert lyric(posted) == "**lantern number 6**\nsong 1"
-    assert "Post here" not in buttons(posted)
-    assert "Delete…" not in buttons(posted)
-    refused = await filled.ada.click(response(posted), label="▶")
-    assert private_sentence(refused).startswith("This song is another member's.")
-    await filled.mira.click(response(posted), label="▶")
-    assert lyric(posted).endswith("song 2")
+    post = posted(clicked)
+    assert lyric(post) == "**lantern number 6**\nsong 1"
+    assert post.content == f"-# Posted by {filled.mira.mention}"
+    assert list(buttons(post))[-2:] == ["Details", "Take down"]
+    await filled.mira.click(post, label="Favourite")
+    assert "Unfavourite" in buttons(post)
+
+
+async def test_the_song_that_is_posted_is_all_that_others_see_or_copy_of_a_request(filled: World) -> None:
+    song = await opened(filled, await listed(filled, "history"), "lantern number 6")
+    await filled.mira.click(response(song), label="▶")
+    post = posted(await filled.mira.click(response(song), label="Post here"))
+    assert not {"◀", "▶"} & buttons(post).keys()
+    assert footer(post) == ""
+    read = await filled.ada.click(post, label="Again")
+    assert list(buttons(read)) == ["Details", "Get a copy of my own"]
+    assert lyric(read) == "**lantern number 6**\nsong 1"
+    shown = await filled.ada.click(response(read), label="Details")
+    assert embed(shown).title == "Details"
+    await filled.restart()
+    await filled.ada.click(response(read), label="Get a copy of my own")
+    assert lyric(read) == "**lantern number 6**\nsong 1"
+    assert filled.rows("SELECT lyric FROM song JOIN request ON id = request_id WHERE user_id = ?", filled.ada.id)[
+        3:
+    ] == [("lantern number 6\nsong 1",)]
+
+
+async def test_post_here_is_used_once_and_says_so(filled: World) -> None:
+    song = await opened(filled, await listed(filled, "history"), "lantern number 6")
+    await filled.mira.click(response(song), label="Post here")
+    assert buttons(song)["Posted"] is False
+    assert "Post here" not in buttons(song)
+    await filled.mira.click(response(song), label="▶")
+    assert buttons(song)["Post here"] is True
+
+
+async def test_a_song_that_discord_does_not_take_can_be_posted_again(filled: World) -> None:
+    song = await opened(filled, await listed(filled, "history"), "lantern number 6")
+    filled.env.inject_error("POST", "/webhooks/*/*", status=403, code=50013)
+    await filled.mira.click(response(song), label="Post here")
+    assert buttons(song)["Post here"] is True
+    assert len(filled.public()) == 9
+
+
+@pytest.mark.parametrize("label", ["Post here", "Share as picture"])
+async def test_its_author_takes_a_post_down_and_nobody_else(filled: World, label: str) -> None:
+    song = await opened(filled, await listed(filled, "history"), "lantern number 6")
+    clicked = await filled.mira.click(response(song), label=label)
+    if label == "Share as picture":
+        clicked = await filled.mira.click(response(clicked), label="Post it here")
+    post = posted(clicked)
+    before = len(filled.public())
+    assert post.content == f"-# Posted by {filled.mira.mention}"
+    refused = await filled.ada.click(post, label="Take down")
+    assert private_sentence(refused).startswith("This is another member's: only they can take it down")
+    assert len(filled.public()) == before
+    await filled.store.forget(filled.mira.id)
+    await filled.restart()
+    await filled.mira.click(post, label="Take down")
+    assert len(filled.public()) == before - 1
 
 
 @pytest.mark.parametrize("allowed", [False, True])
@@ -164,8 +216,7 @@ async def test_in_a_thread_its_own_permission_counts(singing: World, *, allowed:
     await channel.history()[0].create_thread(name="about it")
     (thread,) = channel.threads
     song = await singing.mira.slash(thread, "lyrics", prompt="two lanterns", private=True)
-    posted = await singing.mira.click(response(song), label="Post here")
-    assert response(posted).ephemeral is not allowed
+    await singing.mira.click(response(song), label="Post here")
     assert len(thread.history()) == allowed
 
 
@@ -274,8 +325,8 @@ async def test_a_favourite_is_the_song_that_is_shown(singing: World) -> None:
     favourite = await opened(singing, shown, "two lanterns")
     assert favourite.ephemeral
     assert footer(favourite).startswith("2/3")
-    posted = await singing.mira.click(response(favourite), label="Post here")
-    assert lyric(posted) == "**two lanterns**\nsong 1"
+    post = posted(await singing.mira.click(response(favourite), label="Post here"))
+    assert lyric(post) == "**two lanterns**\nsong 1"
     await singing.mira.click(response(favourite), label="Unfavourite")
     assert "Favourite" in buttons(favourite)
     assert embed(await listed(singing, "favourites")).fields == []
@@ -307,7 +358,7 @@ async def test_favourites_are_paged_and_searched(filled: World) -> None:
 async def test_a_stranger_cannot_make_or_unmake_a_favourite(singing: World) -> None:
     song = await singing.lyrics()
     offered = await singing.ada.click(response(song), label="Favourite")
-    assert private_sentence(offered).startswith("This song is another member's.")
+    assert response(offered).content.startswith("This song is another member's.")
     await singing.mira.click(response(song), label="Favourite")
     await singing.ada.click(response(song), label="Unfavourite")
     assert singing.rows("SELECT request_id, number FROM favourite") == [(1, 0)]

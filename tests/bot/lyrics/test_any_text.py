@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import discord
 import pytest
@@ -18,11 +18,13 @@ from simcord.preview._markdown import markdown_tokens
 
 from bot.features.lists.buttons import MAX_SEARCH, OpenMenu
 from bot.features.lyrics.actions import text_file
-from bot.features.lyrics.message import songs_message, writing_message
+from bot.features.lyrics.details import details_embed
+from bot.features.lyrics.message import Viewer, songs_message, writing_message
 from bot.features.lyrics.parts import song_parts, whole_words
 from bot.features.lyrics.picture.card import Card, draw_card
 from bot.features.lyrics.picture.sharing import STYLES, CardMenu
 from bot.features.lyrics.writing.request import MemberRequest, NothingToSee
+from bot.handling.songs import SongPlace
 from bot.look import list_embed
 from bot.markup import MAX_DESCRIPTION, plain, sendable
 from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest
@@ -169,7 +171,9 @@ def test_every_message_of_a_song_fits(prompt: str, written: str, value: str) -> 
     request = stored(prompt or "x", prompt + written, header)
     parts = song_parts(request.songs[0].lyric, request.prompt)
     for part in (0, 1, -1, len(parts)):
-        check_limits(**songs_message(request, 9, part))
+        for viewer in get_args(Viewer):
+            check_limits(**songs_message(request, SongPlace(request.id, 9, part), viewer))
+        check_limits(details_embed(request, SongPlace(request.id, 0)), View())
     try:
         asked = MemberRequest.new(checkpoint, prompt, header, SamplingParams())
     except NothingToSee:

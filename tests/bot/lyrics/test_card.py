@@ -4,13 +4,12 @@ import io
 from typing import Any
 
 import pytest
-import simcord
 from PIL import Image, ImageChops
 
 from bot.features.lyrics.picture.card import MAX_LINES, WIDE, WIDTH, Card, Style, draw_card
 from bot.features.lyrics.picture.sharing import STYLES
 from bot.features.lyrics.picture.typeface import FALLBACK, MONO, SANS, SERIF, Typeface, _letters
-from tests.bot.world import World, private_sentence, response
+from tests.bot.world import Shown, World, posted, private_sentence, response
 
 LINE = "The tide came up at midnight"
 LETTERS = "“Łódź” – ‘naïve’… Ça, señor: Öl & œuvre — «Été» ñandú Ærø"  # noqa: RUF001 - what song writers type
@@ -97,13 +96,13 @@ def test_odd_songs_are_drawn_too(lyric: str) -> None:
     assert drawn(lyric).width == WIDTH
 
 
-def parts(result: simcord.InteractionResult) -> list[dict[str, Any]]:
+def parts(result: Shown) -> list[dict[str, Any]]:
     """Return what is in the one frame of a message."""
     (frame,) = response(result).components
     return list(frame["components"])
 
 
-async def file(result: simcord.InteractionResult) -> Image.Image:
+async def file(result: Shown) -> Image.Image:
     """Return the one picture of an answer."""
     (attachment,) = response(result).attachments
     return Image.open(io.BytesIO(await attachment.read())).convert("RGB")
@@ -124,11 +123,12 @@ async def test_a_card_is_chosen_privately_and_posted_for_all(trained_world: Worl
     assert paper.tobytes() != night.tobytes()
     assert [bool(option.get("default")) for option in parts(menu)[2]["components"][0]["options"]] == [0, 1, 0]
     await trained_world.restart()
-    posted = await trained_world.mira.click(response(menu), label="Post it here")
-    assert not posted.ephemeral
-    assert (await file(posted)).tobytes() == paper.tobytes()
+    clicked = await trained_world.mira.click(response(menu), label="Post it here")
+    assert (await file(posted(clicked))).tobytes() == paper.tobytes()
     assert len(trained_world.public()) == 2
-    (attachment,) = response(posted).attachments
+    words, gallery = parts(menu)
+    assert words["content"].endswith("Posted. *Share as picture* under the song draws it again.")
+    (attachment,) = posted(clicked).attachments
     assert (attachment.filename, (attachment.description or "")[:9]) == ("lyrics.png", "[Verse 1]")
 
 

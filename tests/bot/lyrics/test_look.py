@@ -129,7 +129,7 @@ async def test_markdown_in_the_prompt_and_the_header_is_escaped(scripted_world: 
     song = await scripted_world.lyrics("a **b** c_", title="*t*", genre="`g`")
     assert lyric(song) == r"**a \*\*b\*\* c\_**"
     assert embed(song).title == r"\*t\*"
-    assert footer(song).startswith("1/2 · `g` · ")  # where Discord reads no markup
+    assert footer(song) == "1/2 · `g`"  # where Discord reads no markup
 
 
 async def test_markdown_in_the_history_is_escaped(scripted_world: World) -> None:
@@ -147,7 +147,7 @@ async def test_a_lyric_over_discords_limit_is_split_at_a_line_end(
 ) -> None:
     engine.written = f"\n{line}" * 50
     song = await scripted_world.lyrics()
-    seen, parts = [], int(footer(song).partition(" of ")[2].partition(" ")[0])
+    seen, parts = [], int(footer(song).partition(" of ")[2])
     for _ in range(parts):
         assert len(lyric(song)) <= MAX_DESCRIPTION
         seen += lyric(song).splitlines()
@@ -205,7 +205,7 @@ async def test_line_breaks_are_kept(scripted_world: World, engine: ScriptedEngin
 async def test_the_longest_title_fits_however_much_is_escaped(scripted_world: World) -> None:
     song = await scripted_world.lyrics(title="*" * 100, genre="*" * 100)
     assert len(embed(song).title or "") <= 256
-    assert f" · {'*' * 100} · " in footer(song)
+    assert footer(song) == f"1/2 · {'*' * 100}"
 
 
 async def test_a_song_of_4000_characters_is_one_message_with_all_of_its_stanzas(
@@ -224,10 +224,10 @@ async def test_a_longer_song_is_split_after_a_stanza(scripted_world: World, engi
     stanza = "\n".join(["It's a long way down, but we don't mind"] * 4)
     engine.written = "".join(f"\n\n[Verse {number}]\n{stanza}" for number in range(1, 49))
     song = await scripted_world.lyrics()
-    assert footer(song).startswith("1/2 · part 1 of 3 ·")
+    assert footer(song).startswith("1/2 · part 1 of 3")
     assert lyric(song).endswith(stanza)
     await scripted_world.mira.click(response(song), label="▶")
-    assert footer(song).startswith("1/2 · part 2 of 3 ·")
+    assert footer(song).startswith("1/2 · part 2 of 3")
     assert lyric(song).startswith("**[Verse ")
     for place in ("1/2 · part 3 of 3", "2/2 · part 1 of 3", "2/2 · part 2 of 3"):
         await scripted_world.mira.click(response(song), label="▶")

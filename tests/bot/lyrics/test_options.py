@@ -9,7 +9,7 @@ import pytest
 from bot.features.lyrics.suggestions import MAX_CHOICES, suggest
 from model import Checkpoint, LyricsService, Metadata
 from model.checkpoint.folder import METADATA_FILE, STARTER
-from tests.bot.world import World, checked, footer, lyric, private_sentence, response
+from tests.bot.world import World, checked, details, footer, lyric, private_sentence, response
 from tests.conftest import GatedEngine, make_metadata, save_tiny_checkpoint
 
 THEMES = tuple(f"theme number {number}" for number in range(60))
@@ -77,9 +77,9 @@ def test_a_checkpoint_that_does_not_say_suggests_nothing(tiny_checkpoint: Path) 
 
 async def test_options_hold_for_one_time(world: World) -> None:
     song = await world.lyrics(songs=2, length=9, seed=7)
-    assert footer(song) == (
-        "1/2 · temperature 0.7 · top-k 50 · top-p 0.95 · repetition penalty 1.2 · 9 tokens · seed 7"
-    )
+    assert footer(song) == "1/2"
+    written = await details(world, song)
+    assert (written["max_length"], written["seed"]) == ("9", "7")
     assert footer(await world.lyrics()).startswith("1/3")
 
 

@@ -1,18 +1,16 @@
 """The buttons under a finished song: what its owner does with it, and what a stranger is offered."""
 
+import json
+
 import pytest
 import simcord
 
+from bot.markup import plain
 from model import GeneratedSong
-from tests.bot.world import World, buttons, embed, footer, lyric, private_sentence, response
+from tests.bot.world import World, buttons, details, embed, footer, lyric, private_sentence, response
 from tests.conftest import GatedEngine
 
 LABELS = ["◀", "▶", "Again", "Continue", "Variations", "Share as picture", "Export", "Favourite"]
-
-
-def seed(song: simcord.InteractionResult) -> str:
-    """Return the seed of the song that is shown."""
-    return footer(song).rpartition(" ")[2]
 
 
 async def attachment(result: simcord.InteractionResult) -> tuple[str, bytes]:
@@ -25,12 +23,15 @@ async def test_again_keeps_the_wish_and_draws_a_new_seed(trained_world: World) -
     song = await trained_world.lyrics(genre="country", seed=7)
     first = lyric(song)
     again = await trained_world.mira.click(response(song), label="Again")
-    assert (lyric(song), seed(song)) == (first, "7")
-    assert seed(again) != "7"
+    before, after = await details(trained_world, song), await details(trained_world, again)
+    assert (lyric(song), before.pop("seed")) == (first, "7")
+    assert after.pop("seed") != "7"
+    for written in (before, after):
+        del written["Written"]
+    assert before == after
     assert lyric(again).startswith("**[Verse 1]**\n**two lanterns**")
     assert lyric(again) != first
-    assert footer(again).startswith("1/3 · country · temperature 0.7")
-    assert footer(again).rpartition("seed")[0] == footer(song).rpartition("seed")[0]
+    assert footer(again) == "1/3 · country"
     assert len(trained_world.public()) == 2
 
 
@@ -38,15 +39,16 @@ async def test_variations_keep_the_header_and_are_warmer(trained_world: World) -
     song = await trained_world.lyrics(title="Sandbag Line", seed=7)
     varied = await trained_world.mira.click(response(song), label="Variations")
     assert embed(varied).title == "Sandbag Line"
-    assert "temperature 1 ·" in footer(varied)
-    assert seed(varied) != "7"
+    written = await details(trained_world, varied)
+    assert written["temperature"] == "1.0"
+    assert written["seed"] != "7"
 
 
 async def test_variations_get_no_hotter_than_the_hottest(gated_world: World, gated_engine: GatedEngine) -> None:
     gated_engine.gate.set()
     await gated_world.store.set_sampling(gated_world.mira.id, "temperature", 1.9)
     varied = await gated_world.mira.click(response(await gated_world.lyrics()), label="Variations")
-    assert "temperature 2 ·" in footer(varied)
+    assert (await details(gated_world, varied))["temperature"] == "2.0"
 
 
 async def test_continue_goes_on_from_the_song_that_is_shown(gated_world: World, gated_engine: GatedEngine) -> None:
@@ -57,7 +59,7 @@ async def test_continue_goes_on_from_the_song_that_is_shown(gated_world: World, 
     # The stand-in for the engine closes its songs, so that a new stanza is begun.
     assert gated_engine.prompts == ["two lanterns", "two lanterns\nsong 1\n\n"]
     assert lyric(longer).startswith("**two lanterns**\nsong 1\n\n")
-    assert footer(longer).startswith("1/1")
+    assert footer(longer) == ""
     await gated_world.mira.click(response(longer), label="Again")
     assert gated_engine.prompts[2] == gated_engine.prompts[1]
     shown = await gated_world.mira.slash(gated_world.channel, "history")
@@ -124,14 +126,30 @@ async def test_what_comes_of_a_private_song_is_private(world: World) -> None:
 
 
 @pytest.mark.parametrize("label", [label for label in LABELS if label != "◀"])
-async def test_a_stranger_is_told_privately_and_offered_a_copy(world: World, label: str) -> None:
+async def test_a_stranger_reads_the_song_privately_and_is_offered_a_copy(world: World, label: str) -> None:
     song = await world.lyrics()
     first, place = lyric(song), footer(song)
-    offered = await world.ada.click(response(song), label=label)
-    assert private_sentence(offered).startswith("This song is another member's.")
-    assert list(buttons(offered)) == ["Get a copy of my own"]
+    read = await world.ada.click(response(song), label=label)
+    assert read.ephemeral
+    assert response(read).content.startswith("This song is another member's.")
+    assert list(buttons(read)) == ["◀", "2/3" if label == "▶" else "1/3", "▶", "Details", "Get a copy of my own"]
     assert (lyric(song), footer(song)) == (first, place)
     assert len(world.public()) == 1
+
+
+async def test_everybody_leafs_through_a_public_message_without_a_copy_or_a_change(world: World) -> None:
+    song = await world.lyrics()
+    first = lyric(song)
+    read = await world.ada.click(response(song), label="▶")
+    seen = [lyric(read)]
+    await world.ada.click(response(read), label="▶")
+    seen.append(lyric(read))
+    assert footer(read) == "3/3"
+    assert lyric(song) == first
+    kept = [text.removeprefix("two lanterns") for (text,) in world.rows("SELECT lyric FROM song ORDER BY number")]
+    assert [first, *seen] == [f"**two lanterns**{plain(text)}" for text in kept]
+    assert len(world.states()) == 1
+    assert (await details(world, read, world.ada))["Opening words"] == "two lanterns"
 
 
 async def test_a_copy_is_ones_own(world: World) -> None:
@@ -155,6 +173,23 @@ async def test_a_copy_is_ones_own(world: World) -> None:
     ]
     mine, theirs = (world.rows("SELECT lyric FROM song WHERE request_id = ? ORDER BY number", n) for n in (1, 2))
     assert mine == theirs
+
+
+async def test_a_copy_says_nothing_of_where_and_when_its_songs_were_written(world: World) -> None:
+    song = await world.lyrics(songs=1)
+    read = await world.ada.click(response(song), label="Again")
+    await world.env.advance_time(60)
+    await world.ada.click(response(read), label="Get a copy of my own")
+    exported = await world.ada.slash(world.channel, "privacy export")
+    _, content = await attachment(exported)
+    (copy,) = json.loads(content)["request"]
+    (written,) = world.rows("SELECT created_at FROM request WHERE id = 1")
+    assert [name for name, value in copy.items() if value is None] == [
+        "guild_id", "channel_id", "title", "genre", "mood", "theme", "error",
+        "queued_seconds", "generating_seconds", "num_tokens", "opening", "artist",
+    ]  # fmt: skip
+    assert copy["created_at"] != written[0]
+    assert str(world.mira.id) not in content.decode()
 
 
 async def test_a_copy_of_a_song_that_is_gone_is_refused(world: World) -> None:

@@ -1,7 +1,6 @@
 """What goes wrong while songs are written ends no more than it must."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -26,9 +25,10 @@ from model import (
 )
 from model.checkpoint.architecture import Architecture
 from model.checkpoint.weights import CPU
-from model.engines.batching import CHUNK, BatchingEngine
+from model.engines.batching import BatchingEngine
 from model.engines.choice import count_slots
-from model.engines.interface import MakeFilter, RequestState
+from model.engines.interface import RequestState
+from model.engines.scheduler import CHUNK
 from model.network.base import Chunk
 from model.network.cache import KVCache, slot_bytes
 from model.network.machine import free_memory
@@ -46,12 +46,6 @@ def engine(tiny_checkpoint: Path) -> BatchingEngine:
     return load(tiny_checkpoint)
 
 
-def with_filter(make_filter: MakeFilter, **sampling: object) -> Request:
-    request = make_request()
-    params = request.sampling.model_copy(update={"max_length": 12, **sampling})
-    return Request(request.prompt, Header(), params, make_filter)
-
-
 def spoil_decode(
     engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[torch.Tensor], None]
 ) -> None:
@@ -66,61 +60,15 @@ def spoil_decode(
     monkeypatch.setattr(engine._network, "decode", spoilt)
 
 
-def test_a_filter_decides_which_tokens_may_come_and_sees_the_text(engine: BatchingEngine) -> None:
-    seen: list[str] = []
+def test_a_request_without_probabilities_ends_with_a_plain_error(
+    engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(logits: torch.Tensor) -> None:
+        logits[:] = torch.nan
 
-    def make(number: int, pieces: Sequence[str]) -> Callable[[str], torch.Tensor | None]:
-        vowels = torch.tensor([piece.strip() in {"a", "e", "o"} for piece in pieces])
-
-        def only_vowels(text: str) -> torch.Tensor | None:
-            if number == 0:
-                seen.append(text)
-            return vowels
-
-        return only_vowels
-
-    first, second = write(engine, with_filter(make))
-    assert set(first.lyric.removeprefix("two lanterns").replace(" ", "")) <= set("aeo")
-    assert [len(text) > 0 for text in seen] == [False] + [True] * 11
-    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(seen))
-    assert second.num_tokens == 12
-
-
-def test_a_filter_that_says_nothing_changes_nothing(engine: BatchingEngine) -> None:
-    assert write(engine, with_filter(lambda *_: lambda _: None)) == write(engine, make_request())
-
-
-def test_a_filter_that_fails_ends_its_own_song_alone(engine: BatchingEngine) -> None:
-    def make(number: int, _: Sequence[str]) -> Callable[[str], None]:
-        def fail_later(text: str) -> None:
-            if number == 1 and len(text) > 3:
-                raise ZeroDivisionError
-
-        if number == 2:
-            raise LookupError
-        return fail_later
-
-    steered, other = RequestState(with_filter(make, num_return_sequences=4)), RequestState(make_request(seed=9))
-    run(engine, steered, other)
-    alone = write(engine, make_request(num_return_sequences=4))
-    assert steered.songs == (alone[0], alone[3])
-    assert other.songs == write(engine, make_request(seed=9))
-
-
-def test_a_request_whose_filters_all_fail_says_why(engine: BatchingEngine) -> None:
-    failure = ZeroDivisionError("no rhyme")
-
-    def fail(_: str) -> None:
-        raise failure
-
-    with pytest.raises(ZeroDivisionError, match="no rhyme"):
-        write(engine, with_filter(lambda *_: fail))
-    assert len(write(engine, make_request())) == 2
-
-
-def test_a_filter_that_allows_nothing_ends_the_song_with_a_plain_error(engine: BatchingEngine) -> None:
+    spoil_decode(engine, monkeypatch, spoil)
     with pytest.raises(SongFailed, match="no usable probabilities"):
-        write(engine, with_filter(lambda _, pieces: lambda _: torch.zeros(len(pieces), dtype=torch.bool)))
+        write(engine, make_request())
 
 
 def test_a_nan_ends_its_row_and_no_other(engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +242,7 @@ def test_a_long_prompt_is_read_in_chunks_while_songs_run_and_once_for_all_its_so
     read.clear()
     long = RequestState(make_request("qz" * 30, num_return_sequences=3))
     engine.add(long)
-    prompt = len(engine._groups[-1].prompt_ids)
+    prompt = len(engine._scheduler.groups[-1].prompt_ids)
     assert prompt > CHUNK
     before = running.lyrics
     engine.step(lambda _: None)

@@ -14,10 +14,11 @@ from model.checkpoint.architecture import Architecture
 from model.checkpoint.pretrained import load_pretrained
 from model.checkpoint.tokenizer import SongTokenizer
 from model.checkpoint.weights import CPU, Weights
-from model.engines.batching import CHUNK, BatchingEngine
+from model.engines.batching import BatchingEngine
 from model.engines.choice import choose_precision, load_engine
 from model.engines.interface import RequestState
 from model.engines.reference import ReferenceEngine
+from model.engines.scheduler import CHUNK
 from model.network.base import Chunk, Network
 from model.network.cpu import CpuNetwork
 from model.network.cpu_linear import PACKED_LINEARS, Precision, fastest_precision

@@ -3,11 +3,24 @@
 import asyncio
 import io
 import re
-from typing import Self, get_args
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Self, get_args
 
 import discord
-from discord.ui import ActionRow, Button, Container, DynamicItem, LayoutView, MediaGallery, Select, TextDisplay
+from discord.ui import (
+    ActionRow,
+    Button,
+    Container,
+    DynamicItem,
+    LayoutView,
+    MediaGallery,
+    Select,
+    TextDisplay,
+    View,
+)
 
+from bot.features.lyrics.buttons import TakeDownButton
 from bot.features.lyrics.picture.card import Card, Style, draw_card
 from bot.handling.interaction import Interaction
 from bot.handling.items import Reported
@@ -24,6 +37,9 @@ _LOOKS: dict[Style, str] = {
     "paper": "A page of a book",
     "typewriter": "Straight from the machine",
 }
+
+_NOT_POSTED = "Only you see this until you post it."
+_POSTED = "Posted. *Share as picture* under the song draws it again."
 
 _FILE = "lyrics.png"
 _MAX_ALT_TEXT = 1024
@@ -42,8 +58,20 @@ class SongsGone(LyricsError):  # noqa: N818 - named for what happened, as the mo
         super().__init__("These songs are no longer kept: ask for new ones with `/lyrics`.")
 
 
+async def own_request(store: Store, request_id: int, interaction: discord.Interaction) -> StoredRequest:
+    """Return a request of the clicking member's that has songs.
+
+    Raises:
+        SongsGone: Where there is none.
+    """
+    request = await finished_request(store, request_id)
+    if request.user_id != interaction.user.id:
+        raise SongsGone
+    return request
+
+
 async def finished_request(store: Store, request_id: int) -> StoredRequest:
-    """Return a request that has songs.
+    """Return a request that has songs, whoever asked for it.
 
     Raises:
         SongsGone: Where there is none.
@@ -68,27 +96,41 @@ def check_may_post(interaction: discord.Interaction) -> None:
         raise LyricsError("You may not send messages in this channel, so your song was not posted.")
 
 
+def posted_by(interaction: discord.Interaction) -> str:
+    """Name who posts something, as nothing else under a public message of the bot's does; nobody is pinged by it."""
+    return f"-# Posted by {interaction.user.mention}"
+
+
+@asynccontextmanager
+async def undone_where_it_fails(interaction: discord.Interaction, before: Mapping[str, Any]) -> AsyncIterator[None]:
+    """Show the clicked message as it was before the click, where what was begun by it fails."""
+    try:
+        yield
+    except Exception:
+        await interaction.edit_original_response(**before)
+        raise
+
+
 class CardMenu(LayoutView):
-    """A card and what can be done with it, for its owner's eyes.
+    """A card and what can be done with it, for its owner's eyes; once it is posted, the card alone.
 
     It is of Components V2, as the picture then stands between the words that say what to do and the menu that changes
     it, in one frame and at its full width.
     """
 
-    def __init__(self, request: StoredRequest, number: int, style: Style) -> None:
+    def __init__(self, request: StoredRequest, number: int, style: Style, *, posted: bool = False) -> None:
         super().__init__(timeout=None)
         picture: MediaGallery[Self] = MediaGallery(
             discord.MediaGalleryItem(f"attachment://{_FILE}", description=_alt_text(request, number))
         )
-        self.add_item(
-            Container(
-                TextDisplay("### Share as picture\nOnly you see this until you post it."),
-                picture,
+        said = _POSTED if posted else _NOT_POSTED
+        controls: list[ActionRow[Any]] = []
+        if not posted:
+            controls = [
                 ActionRow(StyleSelect(request.id, number, style)),
                 ActionRow(PostButton(request.id, number, style)),
-                accent_colour=COLOUR,
-            )
-        )
+            ]
+        self.add_item(Container(TextDisplay(f"### Share as picture\n{said}"), picture, *controls, accent_colour=COLOUR))
 
 
 class StyleSelect(Reported, DynamicItem[Select[LayoutView]], template=r"card:(?P<request>\d+):(?P<number>\d+)"):
@@ -148,18 +190,21 @@ class Sharing:
 
     async def restyle(self, interaction: discord.Interaction, request_id: int, number: int, style: str) -> None:
         """Show the card in another style, in place."""
-        request = await finished_request(self.store, request_id)
+        request = await own_request(self.store, request_id, interaction)
         await interaction.response.defer()
         await _show_menu(interaction, request, number, style_named(style))
 
     async def post(self, interaction: discord.Interaction, request_id: int, number: int, style: str) -> None:
-        """Post the card in the channel, as an answer to the click, for which the bot needs no permission."""
+        """Post the card in the channel, once, as an answer to the click, for which the bot needs no permission."""
         check_may_post(interaction)
         check_channel(await self.rules.server(interaction), interaction)
-        request = await finished_request(self.store, request_id)
-        await interaction.response.defer(thinking=True)
-        picture = await _picture(interaction, request, number, style_named(style))
-        await interaction.edit_original_response(attachments=[picture])
+        request, look = await own_request(self.store, request_id, interaction), style_named(style)
+        await interaction.response.edit_message(view=CardMenu(request, number, look, posted=True))
+        async with undone_where_it_fails(interaction, {"view": CardMenu(request, number, look)}):
+            picture = await _picture(interaction, request, number, look)
+            view = View(timeout=None)
+            view.add_item(TakeDownButton(interaction.user.id))
+            await interaction.followup.send(posted_by(interaction), file=picture, view=view)
 
 
 async def _show_menu(interaction: discord.Interaction, request: StoredRequest, number: int, style: Style) -> None:

@@ -13,6 +13,7 @@ from bot.features.lyrics.message import left_out_notice, songs_message, writing_
 from bot.features.lyrics.writing.live import Live
 from bot.features.lyrics.writing.reply import Reply
 from bot.features.lyrics.writing.request import MemberRequest
+from bot.handling.songs import SongPlace
 from bot.handling.tree import describe
 from bot.markup import sendable
 from bot.store import Store, StoredRequest
@@ -99,7 +100,10 @@ class Writer:
             stopped = isinstance(error, GenerationStopped | asyncio.CancelledError)
             await self.store.end_request(request_id, stopped=stopped, error=str(error) or type(error).__name__)
             raise
-        await reply.end(songs_message(stored, 0, private=reply.private), _notice(asked, stored))
+        await reply.end(
+            songs_message(stored, SongPlace(stored.id, 0), "owner" if reply.private else "everybody"),
+            _notice(asked, stored),
+        )
 
     def stop(self, request_id: int) -> bool:
         """End a request's songs as they stand; return whether it was under way."""
