@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from model.checkpoint.folder import Checkpoint
+from model.checkpoint.folder import Checkpoint, saved_vocabulary
 from model.errors import CheckpointError, describe_violations
 
 LONGEST = 2048
@@ -139,9 +139,12 @@ class Architecture:
             CheckpointError: Where it is damaged.
             UnknownArchitectureError: Where the networks cannot compute what it describes.
         """
-        file = checkpoint.path / "config.json"
+        file = checkpoint.weights.path / "config.json"
         try:
-            return cls.of(json.loads(file.read_bytes()))
+            config = json.loads(file.read_bytes())
+            if checkpoint.base is not None and (grown := saved_vocabulary(checkpoint.path)):
+                config["vocab_size"] = grown
+            return cls.of(config)
         except (ValueError, KeyError, AttributeError) as error:
             why = describe_violations(error) if isinstance(error, ValidationError) else repr(error)
             raise CheckpointError(

@@ -19,6 +19,8 @@ from model.checkpoint.bundled import BUNDLED, open_bundled
 from model.errors import CheckpointError, describe_violations
 
 METADATA_FILE = "lyrics.json"
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 CURRENT = Path("checkpoints/current")
 STARTER = Path(__file__).parents[1] / "starter"
 
@@ -53,6 +55,13 @@ class Checkpoint:
     name: str
     path: Path
     metadata: Metadata | None
+    base: "Checkpoint | None" = None
+    """What its weights are to be added to, where they are an adapter's."""
+
+    @property
+    def weights(self) -> "Checkpoint":
+        """The checkpoint that has whole weights, and says of what architecture they are: itself, or its base."""
+        return self if self.base is None else self.base.weights
 
     @property
     def header_fields(self) -> tuple[str, ...]:
@@ -86,8 +95,12 @@ class Checkpoint:
             raise CheckpointError(f"There is no checkpoint folder at {name!r}: name a folder or a hub id {_WHERE}.")
         else:
             path = _download(name)
-        _check_files(path)
-        return cls(name, path, _read_metadata(path))
+        base = _base_of(path)
+        if base is None:
+            _check_files(path)
+            return cls(name, path, _read_metadata(path))
+        _check_whole(path / ADAPTER_WEIGHTS)
+        return cls(name, path, _read_metadata(path), cls.open(base))
 
 
 def locate(model: str | None, current: Path = CURRENT) -> str | Path:
@@ -134,8 +147,6 @@ def _download(name: str) -> Path:
 
 def _check_files(path: Path) -> None:
     """Raise ``CheckpointError`` unless every file that the checkpoint needs is there and whole."""
-    if (path / "adapter_config.json").is_file():
-        return
     if not (path / "config.json").is_file():
         raise CheckpointError(f"The checkpoint {path} has no config.json: copy the whole folder again.")
     if not any(all((path / name).is_file() for name in names) for names in _TOKENIZER_FILES):
@@ -144,14 +155,38 @@ def _check_files(path: Path) -> None:
             "copy the whole folder again."
         )
     for weights in weight_files(path):
-        try:
-            # Opening reads the header alone and holds it against the file's length.
-            with safe_open(weights, framework="numpy"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"The weights {weights} are missing or cut short ({error}): copy the file again."
-            ) from error
+        _check_whole(weights)
+
+
+def _check_whole(weights: Path) -> None:
+    try:
+        # Opening reads the header alone and holds it against the file's length.
+        with safe_open(weights, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"The weights {weights} are missing or cut short ({error}): copy the file again.") from error
+
+
+def _base_of(path: Path) -> str | Path | None:
+    """Return what the adapter in a folder is to be added to, a folder also as seen from there; none of no adapter."""
+    file = path / ADAPTER_CONFIG
+    if not file.is_file() or (path / "config.json").is_file():
+        return None
+    try:
+        base = str(json.loads(file.read_bytes())["base_model_name_or_path"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file} does not say what its base is ({error}): copy the folder again.") from error
+    beside = path / base
+    return beside if not Path(base).is_dir() and beside.is_dir() else base
+
+
+def saved_vocabulary(path: Path) -> int | None:
+    """Return how many tokens an adapter has embeddings of, where it brings them whole."""
+    with safe_open(path / ADAPTER_WEIGHTS, framework="numpy") as file:
+        for name in file.keys():  # noqa: SIM118 - it is no mapping
+            if name.endswith(("embed_tokens.weight", "wte.weight")):
+                return int(file.get_slice(name).get_shape()[0])
+    return None
 
 
 def weight_files(path: Path) -> list[Path]:

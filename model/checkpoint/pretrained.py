@@ -5,7 +5,8 @@ from typing import cast
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from model.checkpoint.folder import Checkpoint
+from model.checkpoint.adapter import Adapter
+from model.checkpoint.folder import Checkpoint, saved_vocabulary
 from model.errors import CheckpointError
 from model.song import BOS_TOKEN, EOS_TOKEN
 
@@ -18,19 +19,13 @@ def load_pretrained(
     Raises:
         CheckpointError: Where transformers cannot make a whole model of the folder.
     """
-    if (checkpoint.path / "adapter_config.json").is_file():
-        import json
-        from peft import PeftModel
-        config=json.loads((checkpoint.path / "adapter_config.json").read_text())
-        model, _ = load_pretrained(Checkpoint.open(config["base_model_name_or_path"]))
-        return PeftModel.from_pretrained(model, checkpoint.path).merge_and_unload(), AutoTokenizer.from_pretrained(checkpoint.path)
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False)
         # What from_pretrained says it returns forgets output_loading_info.
         model, loading = cast(
             "tuple[PreTrainedModel, dict[str, set[str]]]",
             AutoModelForCausalLM.from_pretrained(
-                checkpoint.path,
+                checkpoint.weights.path,
                 dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
@@ -46,7 +41,19 @@ def load_pretrained(
         raise CheckpointError(
             f"The weights of {checkpoint.path} lack {missing[0]} and {len(missing) - 1} more: copy the folder again."
         )
+    if checkpoint.base is not None:
+        vocabulary = saved_vocabulary(checkpoint.path) or model.config.vocab_size
+        if vocabulary != model.config.vocab_size:
+            model.resize_token_embeddings(vocabulary, mean_resizing=False)
+        _merge(model, Adapter.read(checkpoint.path))
     return model, tokenizer
+
+
+def _merge(model: PreTrainedModel, adapter: Adapter) -> None:
+    """Add an adapter to a model's weights, in place."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(adapter.apply(name, parameter))
 
 
 def start_token_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
