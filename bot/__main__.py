@@ -2,44 +2,46 @@
 
 import asyncio
 import logging
-import signal
 import sys
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import discord
-from pydantic import ValidationError
 
 from bot.client import LyricsBot
 from bot.config import Config
-from bot.preview import serve_preview
+from bot.preview import check_preview, serve_preview
+from bot.startup.command_line import parse_arguments
+from bot.startup.joining import join_discord
+from bot.startup.loading import start_service
+from bot.startup.reading import read_config, warn_of_unknown_names
+from bot.startup.stopping import first_of, say_what_is_waited_for, stop_signals
 from bot.store import Store
-from model import EngineOptions, LyricsError, LyricsService, describe_violations, locate
+from model import LyricsError
 
 log = logging.getLogger("bot")
 
-
-class LoginError(LyricsError):
-    """Discord does not let the bot in."""
+LAST_WORDS = 5.0
+"""Seconds in which messages get their last edit, at the least, once the songs have ended."""
 
 
 async def run(config: Config) -> None:
     """Run the bot until it is stopped; with no token, in the local preview.
 
+    What takes long comes last: a port or a database that is no good is known before the model is loaded.
+
     Raises:
         LyricsError: Where something that the bot needs cannot be had.
     """
-    # The preview is another world with ids of its own: its history is kept apart.
-    database = config.database if config.discord_token else config.database.with_suffix(".preview.db")
+    database = config.database.expanduser()
+    if config.discord_token is None:
+        check_preview(config.preview_port)
+        # The preview is another world with ids of its own: its history is kept apart.
+        database = database if database.is_dir() else database.with_suffix(".preview.db")
+    log.info("Opening the database %s", database)
     async with Store.open(database) as store:
-        service = LyricsService.from_checkpoint(
-            locate(config.model),
-            max_queue=config.max_queue,
-            timeout=config.request_timeout,
-            options=EngineOptions(config.max_batch, config.kv_cache_gb, config.precision),
-        )
-        log.info("Loading the model")
-        await service.start()
-        log.info("Serving %s", service.checkpoint.path)
+        service = await start_service(config)
         async with LyricsBot(
             store=store,
             service=service,
@@ -48,16 +50,25 @@ async def run(config: Config) -> None:
             server_grace=config.server_grace,
             retention_days=config.retention_days,
         ) as bot:
-            serving = asyncio.create_task(serve(bot, config))
-            try:
-                await until_signalled(serving)
-            finally:
-                # While Discord is still connected, so that everybody who waits for a song gets an answer.
-                await service.close(grace=config.shutdown_grace)
-                await bot.tree.drain(timeout=config.shutdown_grace)
-                serving.cancel()
-                with suppress(asyncio.CancelledError):
-                    await serving
+            await run_until_stopped(bot, config)
+
+
+async def run_until_stopped(bot: LyricsBot, config: Config) -> None:
+    """Serve until that ends or somebody stops it; what is being written then is finished, within the grace."""
+    serving = asyncio.create_task(serve(bot, config))
+    with stop_signals() as stop:
+        try:
+            await first_of(serving, stop)
+        finally:
+            if stop.is_set():
+                say_what_is_waited_for(bot.service.health(), config.shutdown_grace)
+            # While Discord is still connected, so that everybody who waits for a song gets an answer.
+            end = time.monotonic() + config.shutdown_grace
+            await bot.service.close(grace=config.shutdown_grace)
+            await bot.tree.drain(timeout=max(LAST_WORDS, end - time.monotonic()))
+            serving.cancel()
+            with suppress(asyncio.CancelledError):
+                await serving
 
 
 async def serve(bot: LyricsBot, config: Config) -> None:
@@ -66,47 +77,23 @@ async def serve(bot: LyricsBot, config: Config) -> None:
         print("There is no DISCORD_TOKEN, so this is a local preview: set one to join Discord.")
         await serve_preview(bot, port=config.preview_port)
         return
+    await join_discord(bot, config.discord_token.get_secret_value())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the bot; return the exit code, 2 where a setting or something it names is bad.
+
+    Args:
+        arguments: What stands behind ``python -m bot``; none takes the process's.
+    """
+    parse_arguments(sys.argv[1:] if arguments is None else arguments)
     try:
-        await bot.login(config.discord_token.get_secret_value())
-        log.info("Invite the bot to a server: %s", bot.invite_url)
-        await bot.connect()
-    except discord.LoginFailure as error:
-        raise LoginError("Discord refused DISCORD_TOKEN: copy the bot's token again.") from error
-    except (OSError, discord.HTTPException) as error:
-        raise LoginError(
-            f"Discord cannot be reached ({error}): check the network, then start the bot again."
-        ) from error
-
-
-async def until_signalled(serving: asyncio.Task[None]) -> None:
-    """Wait until ``serving`` ends, or for Ctrl-C or SIGTERM; the next Ctrl-C then ends the process at once."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    with suppress(NotImplementedError):  # Windows, where Ctrl-C cancels the main task instead
-        for number in signals:
-            loop.add_signal_handler(number, stop.set)
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopped.cancel()
-        with suppress(NotImplementedError):
-            for number in signals:
-                loop.remove_signal_handler(number)
-
-
-def main() -> int:
-    """Run the bot; return the exit code, 2 where a setting or something it names is bad."""
-    try:
-        config = Config()
+        config = read_config()
         # The bot never speaks, so discord.py need not warn that it could not.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         discord.utils.setup_logging(level=logging.getLevelNamesMapping()[config.log_level])
+        warn_of_unknown_names()
         asyncio.run(run(config))
-    except ValidationError as error:
-        print(f"Please correct these settings:\n{describe_violations(error)}", file=sys.stderr)
-        return 2
     except LyricsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -12,7 +12,7 @@ from bot.features.lyrics import ITEMS, SongActions, Writer
 from bot.features.privacy import ForgetButton
 from bot.features.settings.controls import SettingsMenu
 from bot.handling.interaction import LyricsClient
-from bot.handling.sync import sync_if_changed
+from bot.handling.sync import sync_where_it_differs
 from bot.handling.translator import LocaleTranslator
 from bot.handling.tree import LyricsTree
 from bot.layers import Layer
@@ -85,4 +85,4 @@ class LyricsBot(LyricsClient):
         self.add_dynamic_items(*ITEMS, OpenMenu, PageButton, ForgetButton, SettingsMenu)
         assert self.application_id is not None, "it is known after login"
         await self.tree.set_translator(LocaleTranslator())
-        await sync_if_changed(self.tree, self.store, self.application_id)
+        await sync_where_it_differs(self.tree, self.application_id)

@@ -19,6 +19,11 @@ from model.sampling.params import (
     TOP_P,
 )
 
+ENV_FILE = Path(".env")
+
+ENV_ENCODING = "utf-8-sig"
+"""Of ``.env``: some editors begin a file with a mark that says that it is UTF-8."""
+
 
 class Config(BaseSettings):
     """The host's settings; each field is an environment variable of the same name in capitals.
@@ -27,7 +32,9 @@ class Config(BaseSettings):
         pydantic.ValidationError: On construction, listing every bad value at once.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_file_encoding=ENV_ENCODING, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     discord_token: SecretStr | None = Field(None, description="The bot's token; none starts the local preview")
     model: str | None = Field(

@@ -1,6 +1,9 @@
 """The bot without Discord: the same bot in a simulated server, in a browser on this machine alone."""
 
+import importlib.util
 import logging
+import os
+import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,23 +21,42 @@ class PreviewError(LyricsError):
     """The preview cannot start."""
 
 
+def check_preview(port: int) -> None:
+    """Say at once what would keep the preview from starting.
+
+    Raises:
+        PreviewError: Where it is not installed or its port cannot be had.
+    """
+    if importlib.util.find_spec("simcord") is None:
+        raise PreviewError(
+            "There is no DISCORD_TOKEN, and the local preview is not installed: set the token, or run "
+            "pip install -c constraints.txt -e '.[preview]'."
+        )
+    with socket.socket() as probe:
+        if os.name == "posix":  # where this means that a port which was just left may be taken again
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PreviewError(
+                f"The preview cannot have port {port} ({error.strerror}), which another preview may hold: end that, or "
+                "set PREVIEW_PORT to another port, or to 0 for any that is free."
+            ) from error
+
+
 async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
     """Serve the bot in a simulated server with a member and an admin, until it is closed in the browser.
 
     Raises:
-        PreviewError: Where the preview is not installed or its port is taken.
+        PreviewError: Where its port is taken meanwhile.
     """
     # SimCord's own client has no intents, on purpose, which discord.py warns of.
     logging.getLogger("discord.state").setLevel(logging.ERROR)
-    try:
-        import simcord  # noqa: PLC0415 - an extra, which a bot with a token does without
+    # An extra, which a bot with a token does without.
+    import simcord  # noqa: PLC0415
 
-        from bot.simulation import in_real_time, showing_changes  # noqa: PLC0415
-    except ImportError as error:
-        raise PreviewError(
-            "There is no DISCORD_TOKEN, and the local preview is not installed: set the token, or run "
-            "pip install -c constraints.txt -e '.[preview]'."
-        ) from error
+    from bot.simulation import in_real_time, showing_changes  # noqa: PLC0415
+
     env = simcord.Env(bot, check_errors=False)
     env.backend.bot_user.name = "Lyrics"
     try:
@@ -43,7 +65,6 @@ async def serve_preview(bot: "LyricsBot", *, port: int) -> None:
         channel, viewers = settle_server(env)
         env.backend.clock.advance((datetime.now(UTC) - env.now()).total_seconds())
         in_real_time(env)
-        await bot.tree.sync()  # Each simulated Discord is a new one, which was never told of the commands.
         preview = env.preview(channel, viewers=viewers, layout="channel", port=port or None)
         async with preview, showing_changes(env, preview):
             print(f"Open the preview in a browser on this machine: {preview.url}", flush=True)

@@ -1,6 +1,6 @@
 """Serves a fine-tuned GPT-2: requests in, streams of lyrics out. Importing this does not import torch."""
 
-from model.checkpoint.folder import Checkpoint, Metadata, locate
+from model.checkpoint.folder import CURRENT, STARTER, Checkpoint, Metadata, locate
 from model.engines.interface import Engine, EngineOptions, FinishReason, GeneratedSong, Request
 from model.errors import (
     CheckpointError,
@@ -18,7 +18,9 @@ from model.service import Failed, Finished, Health, LyricsService, Progress, Que
 from model.song import HEADER_FIELDS, Header
 
 __all__ = [
+    "CURRENT",
     "HEADER_FIELDS",
+    "STARTER",
     "Checkpoint",
     "CheckpointError",
     "Engine",

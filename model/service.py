@@ -75,6 +75,8 @@ class Health:
     """Stalled is a worker that has work, and has made no step for ``STALLED`` seconds."""
     running: int
     """Requests that songs are being written for."""
+    songs: int
+    """Songs of those."""
     waiting: int
     since_step: float
     """Seconds since the worker last ended a step, or had nothing to do."""
@@ -157,19 +159,20 @@ class LyricsService:
     @classmethod
     def from_checkpoint(
         cls,
-        source: str | Path,
+        source: str | Path | Checkpoint,
         *,
         max_queue: int,
         timeout: float = float("inf"),
         options: EngineOptions | None = None,
     ) -> Self:
-        """Return a service that serves the checkpoint folder or hub id ``source``."""
+        """Return a service that serves the checkpoint ``source``, be it open or a folder or a hub id."""
 
         def load() -> Engine:
             # Torch is imported here, on the worker thread, and nowhere on the way to here.
             from model.engines.choice import load_engine  # noqa: PLC0415
 
-            return load_engine(Checkpoint.open(source), options or EngineOptions())
+            checkpoint = source if isinstance(source, Checkpoint) else Checkpoint.open(source)
+            return load_engine(checkpoint, options or EngineOptions())
 
         return cls(load, max_queue=max_queue, timeout=timeout)
 
@@ -188,12 +191,13 @@ class LyricsService:
         """Return how the service is, at once; from any thread."""
         with self._changed:
             running, waiting, closing = len(self._running), len(self._waiting), self._closing
+            songs = sum(stream.request.sampling.num_return_sequences for stream in self._running.values())
         since_step = time.perf_counter() - self._last_step if running or waiting else 0.0
         if self._worker is None or self._checkpoint is None:
-            return Health("loading", running, waiting, since_step)
+            return Health("loading", running, songs, waiting, since_step)
         if closing or not self._worker.is_alive():
-            return Health("closed", running, waiting, since_step)
-        return Health("stalled" if since_step > STALLED else "ready", running, waiting, since_step)
+            return Health("closed", running, songs, waiting, since_step)
+        return Health("stalled" if since_step > STALLED else "ready", running, songs, waiting, since_step)
 
     async def start(self) -> None:
         """Start the worker and wait until the model is loaded.

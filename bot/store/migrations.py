@@ -6,11 +6,7 @@ from importlib.resources.abc import Traversable
 
 import aiosqlite
 
-from model import LyricsError
-
-
-class StoreError(LyricsError):
-    """The database cannot be used."""
+from bot.store.file import StoreError
 
 
 async def migrate(connection: aiosqlite.Connection) -> None:
@@ -28,7 +24,8 @@ async def migrate(connection: aiosqlite.Connection) -> None:
     known = dict(_migrations())
     if unknown := applied - known.keys():
         raise StoreError(
-            f"The database has migration {max(unknown)}, which this version does not know: update the bot."
+            f"The database is of a newer version of the bot, with a migration {max(unknown)}, which is not known here: "
+            "install that version, or set DATABASE to another file."
         )
     for number in sorted(known.keys() - applied):
         await _apply(connection, number, known[number])

@@ -2,16 +2,13 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import AsyncMock
 
-import discord
 import pytest
-
-from bot.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +42,9 @@ def address(process: "subprocess.Popen[str]") -> str:
         ({"MODEL": "nowhere/at/all"}, "There is no checkpoint folder at 'nowhere/at/all'"),
         ({"MODEL": "someone/songs", "HF_HUB_OFFLINE": 1}, "'someone/songs' is no folder here, and the model hub"),
         ({"MODEL": "."}, "has no config.json"),
-        ({"DATABASE": "/dev/null/lyrics.db"}, "cannot be used"),
+        ({"DATABASE": "/dev/null/lyrics.db"}, "is to lie in what is no folder"),
+        ({"DATABASE": "/dev"}, "The database /dev is a folder: set DATABASE to a file in it, say /dev/lyrics.db."),
+        ({"MAX_BATHC": 4}, "MAX_BATHC, in the environment, is no setting: did you mean MAX_BATCH?"),
         ({"MAX_QUEUE": 0, "LOG_LEVEL": "loud"}, "max_queue: "),
         ({"MAX_QUEUE": 0, "LOG_LEVEL": "loud"}, "log_level: "),
         ({"DEFAULT_MAX_LENGTH": 300, "CEILING_MAX_LENGTH": 200}, "ceiling_max_length: DEFAULT_MAX_LENGTH is 300"),
@@ -89,39 +88,29 @@ def test_with_no_token_the_preview_starts_says_so_and_ends_when_asked(
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_a_port_that_is_taken_is_one_clear_sentence(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    first = start(tmp_path, MODEL=tiny_checkpoint)
-    try:
-        port = address(first).partition("127.0.0.1:")[2].partition("/")[0]
-        second = start(tmp_path, MODEL=tiny_checkpoint, PREVIEW_PORT=port, DATABASE="other.db")
-        _, error = second.communicate(timeout=120)
-    finally:
-        first.kill()
-        first.communicate()
-    assert second.returncode == 2
-    assert f"could not bind port {port}" in error
+def test_a_port_that_is_taken_is_one_clear_sentence_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        process = start(tmp_path, PREVIEW_PORT=port)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert error.startswith(f"The preview cannot have port {port} (Address already in use), which another preview may")
     assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("refusal", "sentence"),
-    [
-        (discord.LoginFailure("Improper token has been passed."), "Discord refused DISCORD_TOKEN"),
-        (OSError("no route to host"), "Discord cannot be reached (no route to host)"),
-    ],
-)
-def test_a_login_that_fails_is_one_clear_sentence(
-    refusal: Exception,
-    sentence: str,
-    tiny_checkpoint: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MODEL", str(tiny_checkpoint))
-    monkeypatch.setenv("DISCORD_TOKEN", "a.b.c")
-    monkeypatch.setattr(discord.utils, "setup_logging", lambda **_: None)  # It would outlive this test.
-    monkeypatch.setattr(discord.http.HTTPClient, "static_login", AsyncMock(side_effect=refusal))
-    assert main() == 2
-    assert sentence in capsys.readouterr().err
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("start", 2)])
+def test_an_argument_is_answered_without_loading_anything(argument: str, code: int, tmp_path: Path) -> None:
+    source = f"import sys; from bot.__main__ import main; main([{argument!r}])"
+    counting = f"import atexit, sys; atexit.register(lambda: print('torch' in sys.modules)); {source}"
+    result = subprocess.run(  # noqa: S603 - the code stands above
+        [sys.executable, "-c", counting],
+        check=False,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == code
+    assert "usage: python -m bot" in result.stdout + result.stderr
+    assert result.stdout.endswith("False\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.handling.sync import sync_if_changed
+from bot.handling.sync import sync_where_it_differs
 from bot.handling.translator import LANGUAGES, translations
 from tests.bot.world import World
 
@@ -86,6 +86,6 @@ async def test_discord_is_told_when_only_a_translation_has_changed(
     tree, application = world.bot.tree, world.bot.application_id
     assert tree.translator is not None
     assert application is not None
-    assert not await sync_if_changed(tree, world.store, application)
+    assert not await sync_where_it_differs(tree, application)
     monkeypatch.setattr(tree.translator, "_texts", {})
-    assert await sync_if_changed(tree, world.store, application)
+    assert await sync_where_it_differs(tree, application)

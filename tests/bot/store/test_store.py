@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from bot.store import Store
-from bot.store.migrations import StoreError
-from model import Finished, GeneratedSong, Header, Timings
+from bot.store.file import StoreError
+from model import Finished, GeneratedSong, Header, SamplingParams, Timings
 from tests.conftest import make_request
 
 MIRA, ADA = 101, 202
@@ -81,7 +81,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(database:
     async with Store.open(database):
         pass
     run(database, "INSERT INTO migration VALUES (999, '0999_later.sql', '2030-01-01')")
-    with pytest.raises(StoreError, match="migration 999, which this version does not know: update the bot"):
+    with pytest.raises(StoreError, match="of a newer version of the bot, with a migration 999"):
         async with Store.open(database):
             pass
     assert run(database, "SELECT max(number) FROM migration") == [(999,)]
@@ -90,16 +90,51 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(database:
 async def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "songs.txt"
     file.write_text("These are my songs, and no database.\n" * 50, encoding="utf-8")
-    with pytest.raises(StoreError, match=r"songs\.txt cannot be used .*set DATABASE to another file\."):
+    with pytest.raises(StoreError, match=r"songs\.txt is no SQLite database, .*set DATABASE to another file\."):
         async with Store.open(file):
             pass
     assert file.read_text(encoding="utf-8").startswith("These are my songs")
 
 
 async def test_a_folder_in_the_place_of_the_database_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be used"):
+    with pytest.raises(StoreError, match=r"is a folder: set DATABASE to a file in it, say .*/lyrics\.db\."):
         async with Store.open(tmp_path):
             pass
+
+
+def spoil(database: Path) -> None:
+    """Overwrite the first page's own table of tables."""
+    content = bytearray(database.read_bytes())
+    content[100:2000] = b"\xff" * 1900
+    database.write_bytes(content)
+
+
+async def test_a_file_damaged_within_is_called_damaged(database: Path) -> None:
+    async with Store.open(database):
+        pass
+    spoil(database)
+    with pytest.raises(StoreError, match=r"lyrics\.db is damaged: put a copy of it back, or set DATABASE"):
+        async with Store.open(database):
+            pass
+
+
+async def test_a_file_that_another_program_writes_is_named_within_two_seconds(database: Path) -> None:
+    async with Store.open(database):
+        pass
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(2):
+            with pytest.raises(StoreError, match="is held by another program: end that, or"):
+                async with Store.open(database):
+                    pass
+
+
+async def test_one_file_has_one_store_at_a_time(store: Store, database: Path) -> None:
+    request_id = await add(store)
+    with pytest.raises(StoreError, match=r"lyrics\.db is in use by another bot: end that one, or set DATABASE"):
+        async with Store.open(database):
+            pass
+    assert run(database, "SELECT id, state FROM request") == [(request_id, "queued")]
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(database: Path) -> None:
@@ -123,8 +158,8 @@ async def test_the_file_is_in_wal_mode_and_every_table_is_strict(store: Store, d
     }
     assert {name for name, strict in tables.items() if not name.startswith("sqlite_") and not strict} == set()
     with pytest.raises(sqlite3.IntegrityError, match="cannot store BLOB"):
-        run(database, "INSERT INTO command_sync VALUES (1, x'00')")
-    assert await store.command_fingerprint(1) is None
+        run(database, "INSERT INTO user_sampling VALUES (1, x'00')")
+    assert await store.sampling(1) == SamplingParams()
 
 
 async def test_songs_belong_to_a_request_and_go_with_it(store: Store) -> None:
@@ -265,11 +300,3 @@ async def test_history_is_paged_newest_first_without_the_unfinished_and_others(s
 async def test_an_empty_history_is_one_empty_page(store: Store) -> None:
     page = await store.history(MIRA, page=3, page_size=5)
     assert (page.songs, page.number, page.num_pages) == ((), 0, 1)
-
-
-async def test_the_fingerprint_of_the_commands_is_kept_by_application(store: Store) -> None:
-    assert await store.command_fingerprint(1) is None
-    await store.set_command_fingerprint(1, "a")
-    await store.set_command_fingerprint(2, "b")
-    await store.set_command_fingerprint(1, "c")
-    assert [await store.command_fingerprint(number) for number in (1, 2)] == ["c", "b"]
