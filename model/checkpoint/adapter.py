@@ -71,7 +71,7 @@ class Adapter:
             tensors = load_file(folder / ADAPTER_WEIGHTS)
             adapter = cls()
             for name, tensor in tensors.items():
-                adapter._add(config, name, tensor.float(), tensors)  # noqa: SLF001
+                adapter._add(config, name, tensor.float(), tensors)
         except ValidationError as error:
             raise CheckpointError(
                 f"The adapter {folder} is of a kind that is not known: merge it into its base with PEFT "
@@ -108,4 +108,3 @@ class Adapter:
             self.wholes[name] = tensor
         elif not _SECOND.search(name):
             raise KeyError(name)
-

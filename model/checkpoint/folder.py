@@ -141,7 +141,7 @@ def _download(name: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"{name!r} is no folder here, and the model hub did not give it ({type(error).__name__}): "
-            f"check the name and the network, or name a checkpoint folder {_WHERE}."
+            f"check the name and the network, or name a checkpoint folder, or {BUNDLED}, which lies in a package {_WHERE}."
         ) from error
 
 
@@ -164,7 +164,9 @@ def _check_whole(weights: Path) -> None:
         with safe_open(weights, framework="numpy"):
             pass
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"The weights {weights} are missing or cut short ({error}): copy the file again.") from error
+        raise CheckpointError(
+            f"The weights {weights} are missing or cut short ({error}): copy the file again."
+        ) from error
 
 
 def _base_of(path: Path) -> str | Path | None:

@@ -6,17 +6,21 @@ float32. The same numbers are computed here, to the precision of bfloat16, in le
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import nn
 from transformers import AttentionInterface, PreTrainedModel
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from train.tokens.batches import IGNORED
+
+LEAN_FAMILIES = ("llama", "qwen2")
+"""The architectures whose steps are known here."""
 
 ATTENTION = "lean"
 """The name under which transformers knows the attention below."""
@@ -26,23 +30,29 @@ _LOGIT_ROWS = 512
 
 
 class _LoraProduct(torch.autograd.Function):
-    """``x W' + s (x A') B'`` with W frozen; A and B are float32 and get their gradients in it."""
+    """``x W' + bias + s (x A') B'`` with W and bias frozen; A and B are float32 and get their gradients in it."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        scale: float,
     ) -> torch.Tensor:
         flat = x.flatten(0, -2)  # (tokens, in)
         small_a, small_b = a.to(x.dtype), (b * scale).to(x.dtype)
         inner = flat @ small_a.t()  # (tokens, rank)
-        out = flat @ weight.t()
+        out = nn.functional.linear(flat, weight, bias)
         out.addmm_(inner, small_b.t())
         ctx.save_for_backward(flat, inner, weight, small_a, small_b)
         ctx.scale, ctx.shape = scale, x.shape
         return out.view(*x.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, torch.Tensor, torch.Tensor, None]:
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, torch.Tensor, torch.Tensor, None]:
         flat, inner, weight, small_a, small_b = ctx.saved_tensors
         grad = grad.flatten(0, -2)
         inner_grad = grad @ small_b
@@ -50,7 +60,7 @@ class _LoraProduct(torch.autograd.Function):
         back.addmm_(inner_grad, small_a)
         a_grad = (inner_grad.t() @ flat).float()
         b_grad = (grad.t() @ inner).float().mul_(ctx.scale)
-        return back.view(ctx.shape), None, a_grad, b_grad, None
+        return back.view(ctx.shape), None, None, a_grad, b_grad, None
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -140,30 +150,45 @@ def attention(
     return out.view(rows, heads, length, size).transpose(1, 2), None
 
 
-def make_lean(model: PreTrainedModel) -> None:
-    """Make a Llama with LoRA adapters compute lean steps, in place: its own weights become bfloat16."""
+@contextmanager
+def lean_steps(model: PreTrainedModel) -> Iterator[None]:
+    """Let a Llama with LoRA adapters compute lean steps while the context lasts, its own weights in bfloat16."""
     # They take seconds to import, which a run without adapters need not wait for.
     from peft.tuners.lora import Linear as LoraLinear  # noqa: PLC0415
     from transformers.models.llama.modeling_llama import LlamaRMSNorm  # noqa: PLC0415
+    from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm  # noqa: PLC0415
 
     AttentionInterface.register(ATTENTION, cast("Any", attention))
     AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+    inner: Any = cast("Any", model).get_base_model()
+    patched: list[Any] = [inner]
+    originals = {parameter: parameter.data for parameter in model.parameters() if not parameter.requires_grad}
+    usual_attention = model.config._attn_implementation  # noqa: SLF001
     model.config._attn_implementation = ATTENTION  # noqa: SLF001
-    for parameter in model.parameters():
-        if not parameter.requires_grad:
-            parameter.data = parameter.data.bfloat16()
+    for parameter, data in originals.items():
+        parameter.data = data.bfloat16()
     for module in model.modules():
         if isinstance(module, LoraLinear):
-            module.forward = functools.partial(_lora_forward, module)
-        elif isinstance(module, LlamaRMSNorm):
-            module.forward = functools.partial(_norm_forward, module)
-    inner: Any = model.get_base_model()
+            patched.append(module)
+            module.forward = functools.partial(_lora_forward, module)  # type: ignore[method-assign]
+        elif isinstance(module, LlamaRMSNorm | Qwen2RMSNorm):
+            patched.append(module)
+            module.forward = functools.partial(_norm_forward, module)  # type: ignore[method-assign]
     inner.forward = functools.partial(_forward, inner, inner.forward)
+    try:
+        yield
+    finally:
+        for module in patched:
+            del module.forward
+        for parameter, data in originals.items():
+            parameter.data = data
+        model.config._attn_implementation = usual_attention  # noqa: SLF001
 
 
 def _lora_forward(module: Any, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
     a, b = module.lora_A["default"].weight, module.lora_B["default"].weight
-    return cast("torch.Tensor", _LoraProduct.apply(x, module.base_layer.weight, a, b, module.scaling["default"]))
+    base = module.base_layer
+    return cast("torch.Tensor", _LoraProduct.apply(x, base.weight, base.bias, a, b, module.scaling["default"]))
 
 
 def _norm_forward(module: Any, x: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from model.errors import LyricsError
 from train.config import FitConfig, TrainingPrecision
-from train.learning.lean import make_lean
+from train.learning.lean import LEAN_FAMILIES, lean_steps
 from train.learning.lora import add_adapters, merge_adapters
 from train.learning.loss import z_loss
 from train.learning.optimizer import MuonWithAdamW
@@ -91,7 +92,6 @@ def train(
     Raises:
         PrecisionError: Where this machine does not compute in the precision that was asked for.
         SharingError: Where a step has fewer songs than processes and passes.
-        LoraError: Where LoRA is asked for and peft is not installed.
         DiskError: Where a checkpoint cannot be written.
         Stopped: After SIGINT or SIGTERM.
     """
@@ -102,15 +102,14 @@ def train(
         model.loss_function = functools.partial(z_loss, weight=config.z_loss)
     if config.lora_rank:
         model = add_adapters(model, rank=config.lora_rank, alpha=config.lora_alpha, new_tokens=material.new_tokens)
-        if is_lean(config, material):
-            make_lean(model)
-    trainer = _trainer(config, model, material, partial, processes)
-    if processes.is_first:
-        trainer.add_callback(Follow(report, lambda: trainer.tokens_seen, lambda: write_sample(model)))
-    if config.patience:
-        trainer.add_callback(EndEarly(config.patience))
-    _run(trainer, partial, processes)
-    loss = trainer.load_best()
+    with lean_steps(model) if is_lean(config, material) else nullcontext():
+        trainer = _trainer(config, model, material, partial, processes)
+        if processes.is_first:
+            trainer.add_callback(Follow(report, lambda: trainer.tokens_seen, lambda: write_sample(model)))
+        if config.patience:
+            trainer.add_callback(EndEarly(config.patience))
+        _run(trainer, partial, processes)
+        loss = trainer.load_best()
     model.config.use_cache = True  # which the Trainer has turned off
     history = tuple(trainer.state.log_history)
     merged = config.lora_rank and not config.keep_adapter
@@ -158,6 +157,8 @@ def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> N
     stop = StopOnSignal(processes.any)
     trainer.add_callback(stop)
     last = next(reversed(partial.checkpoints()), None)
+    if last is None and processes.is_first and not torch.cuda.is_available():
+        log.info("About %s to learn on this CPU, evaluations left out", describe_duration(trainer.foresee()))
     with stop.listening():
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if stop.stopped:
@@ -167,7 +168,7 @@ def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> N
 
 def is_lean(config: FitConfig, material: Material) -> bool:
     """Return whether the steps are those of ``train.learning.lean``."""
-    is_fit = material.model.config.model_type == "llama" and not material.new_tokens and not config.z_loss
+    is_fit = material.model.config.model_type in LEAN_FAMILIES and not material.new_tokens and not config.z_loss
     is_cpu = not torch.cuda.is_available() and config.precision in {"auto", "bf16"}
     return bool(config.lora_rank) and is_fit and is_cpu and not config.compile and not config.activation_checkpointing
 
@@ -181,6 +182,7 @@ def training_arguments(
         PrecisionError: Where this machine does not compute in the precision that was asked for.
     """
     precision = "bf16" if is_lean else choose_precision(config.precision)
+    assert config.learning_rate is not None, "it is settled before"
     rate = config.learning_rate * (songs_in_step / config.batch_size) ** _RATE_EXPONENT
     log.info("%d songs a step, learning rate %.2g, %s", songs_in_step, rate, precision)
     every = "epoch" if config.eval_steps is None else "steps"
@@ -236,3 +238,11 @@ def songs_per_step(config: FitConfig, lengths: list[int]) -> int:
     """Return the songs in a step: the batch size, or more of them where songs are short."""
     mean = sum(lengths) / len(lengths)
     return max(config.batch_size, min(int(config.step_tokens / mean), len(lengths)))
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a duration in the largest unit that it has at least two of."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} seconds"

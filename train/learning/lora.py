@@ -1,28 +1,16 @@
-"""LoRA: small matrices beside frozen weights, merged into them when training is over (the extra ``lora``)."""
+"""LoRA: small matrices beside frozen weights, merged into them when training is over."""
 
 import warnings
 from typing import Any, cast
 
 from transformers import PreTrainedModel
 
-from model.errors import LyricsError
-
-
-class LoraError(LyricsError):
-    """The package for LoRA is not installed."""
-
 
 def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, new_tokens: list[int]) -> PreTrainedModel:
-    """Return ``model`` with all weights frozen but new adapters and the embeddings of ``new_tokens``.
+    """Return ``model`` with all weights frozen but new adapters and the embeddings of ``new_tokens``."""
+    # Slow to import.
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
-    Raises:
-        LoraError: Where peft is not installed.
-    """
-    try:
-        # Optional, and slow to import.
-        from peft import LoraConfig, get_peft_model  # noqa: PLC0415
-    except ImportError as error:
-        raise LoraError("--lora-rank needs peft, which is not installed: pip install '.[lora]'") from error
     # It says of every checkpoint that the embeddings, which have a row more, are in it too; and asks transformers
     # by an old name.
     warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")

@@ -19,7 +19,9 @@ from tests.conftest import Family, save_tiny_checkpoint
 IDS = torch.arange(1, 20)[None]
 
 
-def save_tiny_adapter(folder: Path, family: Family, *, vocabulary: int | None = None, **settings: Any) -> PreTrainedModel:
+def save_tiny_adapter(
+    folder: Path, family: Family, *, vocabulary: int | None = None, **settings: Any
+) -> PreTrainedModel:
     """Write a base and an adapter on it, beside each other; return the model of the two as PEFT has it."""
     base = AutoModelForCausalLM.from_pretrained(save_tiny_checkpoint(folder / "base", family=family))
     if vocabulary is not None:
