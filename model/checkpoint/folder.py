@@ -141,7 +141,7 @@ def _download(name: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"{name!r} is no folder here, and the model hub did not give it ({type(error).__name__}): "
-            f"check the name and the network, or name a checkpoint folder, or {BUNDLED}, which lies in a package {_WHERE}."
+            f"check the name and the network, or name a checkpoint folder, or {BUNDLED}, a model in a package {_WHERE}."
         ) from error
 
 
