@@ -24,7 +24,9 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 CURRENT = Path("checkpoints/current")
 STARTER = Path(__file__).parents[1] / "starter"
 
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+HUB_ID = re.compile(r"(?:(?P<owner>[\w-][\w.-]*)/)?[\w-][\w.-]*")
+"""What may be sought on the hub; data sets and most models there have an owner."""
+
 _HUB_FILES = ["*.json", "*.safetensors", "merges.txt"]
 _WHERE = "(MODEL for the bot, --base for training)"
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
@@ -91,7 +93,7 @@ class Checkpoint:
             path = path.resolve()
             name = path.name
         # A link whose folder is gone, and any path that the code itself names, is never sought on the hub.
-        elif isinstance(source, Path) or os.path.lexists(path) or not _HUB_ID.fullmatch(name):
+        elif isinstance(source, Path) or os.path.lexists(path) or not HUB_ID.fullmatch(name):
             raise CheckpointError(f"There is no checkpoint folder at {name!r}: name a folder or a hub id {_WHERE}.")
         else:
             path = _download(name)

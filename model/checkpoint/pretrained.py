@@ -4,11 +4,18 @@ from typing import cast
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from model.checkpoint.adapter import Adapter
 from model.checkpoint.folder import Checkpoint, saved_vocabulary
 from model.errors import CheckpointError
 from model.song import BOS_TOKEN, EOS_TOKEN
+
+
+def mute_transformers() -> None:
+    """Silence transformers: its bars and its advice are for those who program with it, not for who uses a command."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
 
 
 def load_pretrained(
@@ -19,6 +26,7 @@ def load_pretrained(
     Raises:
         CheckpointError: Where transformers cannot make a whole model of the folder.
     """
+    mute_transformers()
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False)
         # What from_pretrained says it returns forgets output_loading_info.

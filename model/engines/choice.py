@@ -114,11 +114,6 @@ def _compile_kernels(network: Network[Any]) -> None:
 
 
 def _load_reference(checkpoint: Checkpoint) -> Engine:
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415 - it takes seconds to import
+    from model.engines.reference import ReferenceEngine  # noqa: PLC0415 - transformers takes seconds to import
 
-    from model.engines.reference import ReferenceEngine  # noqa: PLC0415
-
-    # Its hints are for those who program with it, not for the log of who hosts a bot.
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     return ReferenceEngine.load(checkpoint)

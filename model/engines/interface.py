@@ -56,6 +56,17 @@ class RequestState:
         """Whether the engine is done with it."""
         return self.songs is not None or self.error is not None
 
+    def result(self) -> tuple[GeneratedSong, ...]:
+        """Return the songs of a request that has ended.
+
+        Raises:
+            Exception: Where it ended with an error, that.
+        """
+        if self.songs is None:
+            assert self.error is not None, "a request ends with songs or an error"
+            raise self.error
+        return self.songs
+
     @property
     def must_stop(self) -> bool:
         """Whether its songs are to end as they stand."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
-from transformers.utils import logging as transformers_logging
 
+from model.checkpoint.pretrained import mute_transformers
 from model.errors import LyricsError
 from train.config import FitConfig, TrainingPrecision
 from train.learning.lean import LEAN_FAMILIES, lean_steps
@@ -95,8 +95,7 @@ def train(
         DiskError: Where a checkpoint cannot be written.
         Stopped: After SIGINT or SIGTERM.
     """
-    transformers_logging.disable_progress_bar()  # There is one bar, and it is ours.
-    transformers_logging.set_verbosity_error()  # What it says of a run is said better here, and of padding wrongly.
+    mute_transformers()  # There is one bar, and it is ours; what is said of padding would be wrong.
     model = material.model
     if config.z_loss:
         model.loss_function = functools.partial(z_loss, weight=config.z_loss)

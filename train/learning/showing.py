@@ -7,8 +7,10 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from model.checkpoint.folder import Checkpoint
-from model.engines.interface import Request
+from model.engines.choice import load_engine
+from model.engines.interface import EngineOptions, Request
 from model.engines.reference import ReferenceEngine
+from model.engines.writing import write_requests
 from model.sampling.params import SamplingParams
 from model.song import Header, with_opening_tag
 
@@ -17,8 +19,8 @@ _SONG = Request("", Header(), SamplingParams(num_return_sequences=1, seed=1))
 
 def song_of_checkpoint(folder: Path) -> str:
     """Load a checkpoint as the bot will, and return a song that it wrote."""
-    (song,) = ReferenceEngine.load(Checkpoint.open(folder)).generate(_SONG, lambda _: None, lambda: False)
-    return song.lyric
+    (state,) = write_requests(load_engine(Checkpoint.open(folder), EngineOptions()), [_SONG])
+    return state.result()[0].lyric
 
 
 def song_of_learner(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, opening_tag: str | None) -> str:

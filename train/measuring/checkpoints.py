@@ -3,8 +3,6 @@
 import logging
 from dataclasses import asdict
 
-from transformers.utils import logging as transformers_logging
-
 from model.checkpoint.folder import Checkpoint
 from train.config import DataConfig, FitConfig
 from train.measuring.config import CompareConfig, EvaluateConfig
@@ -26,9 +24,6 @@ def measure(config: EvaluateConfig | CompareConfig, *sources: str) -> list[Evalu
         CheckpointError: Where a checkpoint does not load.
         DataError: Where the songs cannot be read.
     """
-    # Nothing but the table is to be read: no bar for each file of weights, no advice for those who call the model.
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
     checkpoints = [Checkpoint.open(source) for source in sources]
     split = _split(config, checkpoints[0])
     log.info("%d songs held out of %d", len(split.validation), len(split.train) + len(split.validation))

@@ -3,15 +3,17 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import cycle, islice
 
 import torch
 
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.pretrained import load_pretrained
-from model.engines.interface import GeneratedSong, Request
-from model.engines.reference import ReferenceEngine
-from model.errors import PromptTooLong
+from model.engines.choice import load_engine
+from model.engines.interface import Engine, EngineOptions, GeneratedSong, Request, RequestState
+from model.engines.writing import write_requests
+from model.errors import PromptTooLong, SongFailed
 from model.sampling.params import SamplingParams
 from model.song import Header, Song
 from train.measuring.likelihood import Likelihood, measure_likelihood
@@ -85,23 +87,26 @@ class _Ended:
 
 
 class Evaluator:
-    """A checkpoint in memory, on the GPU where there is one, ready to be measured and to write samples.
-
-    Raises:
-        CheckpointError: Where the checkpoint does not load.
-    """
+    """Measures a checkpoint, and has it write samples, on the GPU where there is one."""
 
     def __init__(self, checkpoint: Checkpoint, split: Split) -> None:
         self._checkpoint = checkpoint
         self._split = split
-        self._model, self._tokenizer = load_pretrained(checkpoint)
-        self._model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
-        self._engine = ReferenceEngine(checkpoint, self._model, self._tokenizer)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        """What writes the bot's songs, so that what is measured is what is served."""
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # What the model took that the likelihood was measured with.
+        return load_engine(self._checkpoint, EngineOptions())
 
     def evaluate(self, samples: int, seed: int = 0) -> Evaluation:
-        """Measure the checkpoint on the songs held out and on ``samples`` songs that it writes."""
-        fields = self._checkpoint.header_fields
-        likelihood = measure_likelihood(self._model, self._tokenizer, self._split.validation, fields)
+        """Measure the checkpoint on the songs held out and on ``samples`` songs that it writes.
+
+        Raises:
+            CheckpointError: Where the checkpoint does not load.
+        """
+        likelihood = self._measure_likelihood()
         return Evaluation(
             name=self._checkpoint.name,
             likelihood=likelihood,
@@ -109,20 +114,26 @@ class Evaluator:
             held_out=measure_wording([song.lyric for song in islice(self._split.validation, samples or None)]),
         )
 
+    def _measure_likelihood(self) -> Likelihood:
+        model, tokenizer = load_pretrained(self._checkpoint)
+        model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
+        return measure_likelihood(model, tokenizer, self._split.validation, self._checkpoint.header_fields)
+
     def samples(self, seed: int = 0) -> tuple[Sample, ...]:
         """Write a song for the same prompt at each of ``TEMPERATURES``."""
-        return tuple(self._sample(temperature, seed) for temperature in TEMPERATURES)
-
-    def _sample(self, temperature: float, seed: int) -> Sample:
-        request = self._request(
-            self._split.validation[0],
-            SamplingParams(max_length=MAX_TOKENS, num_return_sequences=1, temperature=temperature, seed=seed),
+        sampling = SamplingParams(max_length=MAX_TOKENS, num_return_sequences=1, seed=seed)
+        asked = self._request(self._split.validation[0], sampling)
+        requests = [
+            replace(asked, sampling=sampling.model_copy(update={"temperature": temperature}))
+            for temperature in TEMPERATURES
+        ]
+        return tuple(
+            Sample(temperature, str(asked.header) or asked.prompt, ended.song.lyric)
+            for temperature, ended in zip(TEMPERATURES, self._write(requests), strict=True)
         )
-        (ended,) = self._write(request)
-        return Sample(temperature, str(request.header) or request.prompt, ended.song.lyric)
 
     def _measure_generated(self, samples: int, seed: int) -> Generated:
-        written = [ended for request in self._requests(samples, seed) for ended in self._write(request)]
+        written = self._write(list(self._requests(samples, seed)))
         lyrics = [ended.song.lyric for ended in written]
         return Generated(
             songs=len(written),
@@ -147,24 +158,31 @@ class Evaluator:
             return Request("", header, sampling)
         return Request(_first_words(song), header, sampling)
 
-    def _write(self, request: Request) -> list[_Ended]:
-        texts: tuple[str, ...] = ()
+    def _write(self, requests: list[Request]) -> list[_Ended]:
+        """Return the songs of requests in order.
 
-        def keep(progress: tuple[str, ...]) -> None:
-            nonlocal texts
-            texts = progress
-
-        try:
-            songs = self._engine.generate(request, keep, lambda: False)
-        except PromptTooLong:
-            # A header may fill the context of a very small model, which its own songs then did as well.
-            if not str(request.header):
-                raise
-            return self._write(replace(request, header=Header()))
-        return [
-            _Ended(song, song.finish_reason == "stop" or text.endswith("\n"))
-            for song, text in zip(songs, texts, strict=True)
+        Raises:
+            LyricsError: Where a song cannot be written.
+        """
+        states = list(write_requests(self._engine, requests))
+        # A header may fill the context of a very small model, which its own songs then did as well.
+        shorter = [
+            replace(request, header=Header()) if isinstance(state.error, PromptTooLong) else request
+            for request, state in zip(requests, states, strict=True)
         ]
+        if shorter != requests:
+            return self._write(shorter)
+        return [ended for state in states for ended in _ended(state)]
+
+
+def _ended(state: RequestState) -> list[_Ended]:
+    songs = state.result()
+    if len(songs) < len(state.lyrics):
+        raise SongFailed("The model gave no usable probabilities for a song: perhaps it learnt at too high a rate.")
+    return [
+        _Ended(song, song.finish_reason == "stop" or text.endswith("\n"))
+        for song, text in zip(songs, state.lyrics, strict=True)
+    ]
 
 
 def _first_words(song: Song) -> str:

@@ -24,7 +24,8 @@ from train.songs.problems import DataError, Notes, Problem, UnreadableError
 from train.songs.sources import Source, find_sources
 from train.songs.table_on_disk import Songs, SongWriter, cache_folder
 from train.songs.text_files import MAX_SONG_LINES, Found, Separator
-from train.words.duplicates import NearDuplicates, digest_of, group, words_of
+from train.words.duplicates import NearDuplicates, digest_of, group
+from train.words.sung import words_of
 from train.words.wording import rhyming_share
 
 MIN_SONGS = 2

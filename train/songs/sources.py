@@ -1,11 +1,11 @@
 """What DATA on the command line may be: a file, a folder of files, a hub dataset; and the songs in each."""
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.checkpoint.folder import HUB_ID
 from train.config import DataConfig
 from train.songs.problems import Notes, UnreadableError
 from train.songs.tables import load_hub, read_hub, read_table
@@ -25,8 +25,6 @@ KINDS: dict[str, str] = {
 }
 """What a file is, by the end of its name; a .gz after it does not matter. A file of any other name is read as
 text where it is named, and left out where it only lies in a folder."""
-
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def find_sources(data: tuple[str, ...], notes: Notes) -> list[Source]:
         elif path.exists():
             found = [Source(str(path), _kind(path) or "text", named=True)]
         # What lies in a folder that is there, or is named as a file is, was meant as a path.
-        elif _HUB_ID.fullmatch(name) and not _kind(path) and not path.parent.exists():
+        elif (hub := HUB_ID.fullmatch(name)) and hub["owner"] and not _kind(path) and not path.parent.exists():
             found = [Source(name, "hub", named=True)]
         else:
             notes.fail(name, None, "there is no such file or folder: correct the path")

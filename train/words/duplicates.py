@@ -7,7 +7,6 @@ probability of 87% at an index of 0.5, 99% at 0.6 and 99.98% at 0.7. A song take
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -21,13 +20,6 @@ NEAR = 0.5
 _VALUES = 128
 _SEED = 42
 _BATCH = 1_000
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")  # noqa: RUF001 - the apostrophe of typesetters
-_SECTION_TAG_LINE = re.compile(r"^\[[^\[\]\n]+\]$", re.MULTILINE)
-
-
-def words_of(lyric: str) -> list[str]:
-    """Return the words that are compared: folded case, no punctuation, no section tags."""
-    return _WORD.findall(_SECTION_TAG_LINE.sub("", lyric).casefold().replace("’", "'"))  # noqa: RUF001
 
 
 def digest_of(words: list[str], lyric: str) -> int:

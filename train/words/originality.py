@@ -4,7 +4,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from model.song import Song
-from train.words.wording import share, words
+from train.words.sung import words_of
+from train.words.wording import share
 
 RUN = 8
 """Words in a row that hardly two writers choose alike; shorter runs are mostly idiom."""
@@ -29,13 +30,13 @@ def measure_originality(lyrics: Sequence[str], songs: Iterable[Song]) -> Origina
     Only the lyrics are indexed, and each training song streams past them once, so a training text of any size takes
     no more memory than its longest song.
     """
-    generated = [words(lyric) for lyric in lyrics]
+    generated = [words_of(lyric) for lyric in lyrics]
     runs = [run for song in generated for run in _runs(song)]
     wanted, copied = set(runs), set[tuple[str, ...]]()
     automaton = _SuffixAutomaton(generated)
     longest, source = list[str](), ""
     for song in songs:
-        sung = words(song.lyric)
+        sung = words_of(song.lyric)
         copied.update(wanted.intersection(_runs(sung)))
         start, end = automaton.longest_match(sung)
         if end - start > len(longest):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from model.song import SECTION_TAG
 from train.words.rhyme import rhyming_lines
+from train.words.sung import is_tag, words_of
 
 ARCHAIC = frozenset(
     """
@@ -19,7 +19,6 @@ ARCHAIC = frozenset(
 )
 """Words that songs of today do without; none of them has a modern meaning beside the old one."""
 
-_WORD = re.compile(r"\w+(?:'\w+)*")
 _TAG = re.compile(r"\[(?P<name>\D+?) ?(?P<number>\d+)?\]")
 _REFRAINS = ("chorus", "hook", "refrain")
 
@@ -53,15 +52,9 @@ class _Stanza:
     lines: tuple[str, ...]
 
 
-def words(lyric: str) -> list[str]:
-    """Return the words in lower case, without punctuation and section tags."""
-    sung = "\n".join(line for line in lyric.splitlines() if not _is_tag(line))
-    return _WORD.findall(sung.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower())
-
-
 def measure_wording(lyrics: Sequence[str]) -> Wording:
     """Measure lyrics all together: long songs weigh more than short ones."""
-    songs = [words(lyric) for lyric in lyrics]
+    songs = [words_of(lyric) for lyric in lyrics]
     spoken = list(chain.from_iterable(songs))
     pairs = list(chain.from_iterable(map(pairwise, songs)))
     stanzas = [_stanzas(lyric) for lyric in lyrics]
@@ -69,7 +62,7 @@ def measure_wording(lyrics: Sequence[str]) -> Wording:
     outside = [
         _words_of_lines(line for stanza in song if not stanza.is_refrain for line in stanza.lines) for song in stanzas
     ]
-    tagged = [tags for lyric in lyrics if (tags := [line for line in lyric.splitlines() if _is_tag(line)])]
+    tagged = [tags for lyric in lyrics if (tags := [line for line in lyric.splitlines() if is_tag(line)])]
     return Wording(
         words_per_song=share(len(spoken), len(lyrics)),
         distinct_1=share(len(set(spoken)), len(spoken)),
@@ -112,10 +105,6 @@ def share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _is_tag(line: str) -> bool:
-    return SECTION_TAG.fullmatch(line.strip()) is not None
-
-
 def _stanzas(lyric: str) -> list[_Stanza]:
     """Split a lyric at blank lines and section tags; a tag holds for every stanza up to the next one."""
     return list(_each_stanza(lyric))
@@ -125,7 +114,7 @@ def _each_stanza(lyric: str) -> Iterator[_Stanza]:
     is_refrain = False
     lines: list[str] = []
     for line in [*lyric.splitlines(), ""]:
-        if line.strip() and not _is_tag(line):
+        if line.strip() and not is_tag(line):
             lines.append(line)
             continue
         if lines:
@@ -136,7 +125,7 @@ def _each_stanza(lyric: str) -> Iterator[_Stanza]:
 
 
 def _words_of_lines(lines: Iterable[str]) -> list[tuple[str, ...]]:
-    return [tuple(_WORD.findall(line.lower())) for line in lines]
+    return [tuple(words_of(line)) for line in lines]
 
 
 def _count_rhymes_of(stanzas: Iterable[_Stanza]) -> Counter[str]:

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from train.songs.reading import Reading
-from train.words.duplicates import NEAR, NearDuplicates, digest_of, group, words_of
+from train.words.duplicates import NEAR, NearDuplicates, digest_of, group
+from train.words.sung import words_of
 
 Read = Callable[..., Reading]
 

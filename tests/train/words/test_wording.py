@@ -1,6 +1,7 @@
 import pytest
 
-from train.words.wording import measure_wording, tags_in_order, words
+from train.words.sung import words_of
+from train.words.wording import measure_wording, tags_in_order
 
 SONG = """[Verse 1]
 The road is long
@@ -17,7 +18,12 @@ O'er and out"""
 
 
 def test_words_leave_out_tags_case_and_punctuation() -> None:
-    assert words("[Verse 1]\nO\N{RIGHT SINGLE QUOTATION MARK}er the 'Hill', don't!") == ["o'er", "the", "hill", "don't"]
+    assert words_of("[Verse 1]\nO\N{RIGHT SINGLE QUOTATION MARK}er the 'Hill', don't!") == [
+        "o'er",
+        "the",
+        "hill",
+        "don't",
+    ]
 
 
 def test_a_song_is_measured_as_by_hand() -> None:
