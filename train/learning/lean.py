@@ -90,15 +90,18 @@ class _TokenLoss(torch.autograd.Function):
     def forward(ctx: Any, hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         grad = torch.empty_like(hidden)
         total = torch.zeros((), dtype=torch.float64)
+        # Memory of this size is given back to the system when it is free, and taking it anew costs more than the product.
+        logits = hidden.new_empty(_LOGIT_ROWS, len(head))
+        chances = torch.empty_like(logits)
         for rows, labels, out in zip(
             hidden.split(_LOGIT_ROWS), targets.split(_LOGIT_ROWS), grad.split(_LOGIT_ROWS), strict=True
         ):
-            chances = torch.softmax(rows @ head.t(), dim=-1)
-            chosen = chances.gather(-1, labels[:, None])
-            total -= chosen.float().clamp_min(1e-30).log().sum(dtype=torch.float64)
+            part = chances[: len(rows)]
+            torch.softmax(torch.mm(rows, head.t(), out=logits[: len(rows)]), dim=-1, out=part)
+            total -= part.gather(-1, labels[:, None]).float().clamp_min(1e-30).log().sum(dtype=torch.float64)
             if ctx.needs_input_grad[0]:
-                chances[torch.arange(len(labels)), labels] -= 1
-                torch.mm(chances, head, out=out)
+                part[torch.arange(len(labels)), labels] -= 1
+                torch.mm(part, head, out=out)
         ctx.save_for_backward(grad)
         return total.float()
 

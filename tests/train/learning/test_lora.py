@@ -1,12 +1,10 @@
 """Adapters instead of whole weights; each run is a tiny model on the CPU."""
 
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from model.errors import LyricsError
 from tests.conftest import save_tiny_checkpoint
 from tests.train.conftest import write_shuffled_songs
 from tests.train.learning.test_loop import config, cut_power, metadata, weights
@@ -21,7 +19,6 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_lora_goes_on_and_saves_a_plain_checkpoint(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("peft")
     base = save_tiny_checkpoint(tmp_path / "base", start_token=None)
     settings = config(songs, base, tmp_path / "out", lora_rank=4, epochs=3, learning_rate=1e-2, progress="none")
     fit(settings, tmp_path / "current")
@@ -38,7 +35,6 @@ def test_lora_goes_on_and_saves_a_plain_checkpoint(
 
 
 def test_lora_learns_with_muon_with_new_tokens_and_without(songs: Path, tmp_path: Path) -> None:
-    pytest.importorskip("peft")
     base = save_tiny_checkpoint(tmp_path / "base", start_token=None)
     changes = {"optimizer": "muon", "lora_rank": 4, "epochs": 2, "learning_rate": 1e-2, "progress": "none"}
     for output in (tmp_path / "first", tmp_path / "second"):
@@ -48,12 +44,3 @@ def test_lora_learns_with_muon_with_new_tokens_and_without(songs: Path, tmp_path
         base = output
     losses = [metadata(tmp_path / name).evaluation["eval_loss"] for name in ("first", "second")]
     assert losses[1] < losses[0] < 5.7
-
-
-def test_lora_without_peft_says_what_to_install(
-    songs: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(LyricsError, match=r"pip install '\.\[lora\]'"):
-        fit(config(songs, tiny_checkpoint, tmp_path / "out", lora_rank=4), tmp_path / "current")
-    assert not list(tmp_path.iterdir())

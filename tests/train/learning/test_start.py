@@ -60,5 +60,5 @@ def test_precision_is_the_best_that_there_is(
 
 def test_settings_that_do_not_go_together_are_named_together(tmp_path: Path) -> None:
     bad = {"warmup_steps": 5, "warmup_ratio": 0.1, "lora_rank": 4, "from_scratch": True, "n_embd": 30, "n_head": 4}
-    with pytest.raises(ValueError, match=r"--n-head .*--warmup-ratio, not both; --lora-rank"):
+    with pytest.raises(ValueError, match=r"--n-head .*--warmup-ratio, not both; LoRA adapts"):
         FitConfig.model_validate({"data": "x", "output": tmp_path / "out"} | bad)
