@@ -86,7 +86,7 @@ class Discord:
     async def _answer(self, request: web.Request) -> web.Response:
         if request.path.startswith("/webhooks/"):
             return answer(message())
-        if request.method == "PUT":
+        if request.path.endswith("/commands"):
             return answer([])
         about = dict.fromkeys(("name", "description", "verify_key"), "") | {"icon": None, "owner": user(1)}
         return answer(about | {"bot_public": True, "bot_require_code_grant": False} | user(APPLICATION))

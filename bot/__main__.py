@@ -19,6 +19,7 @@ from bot.startup.reading import read_config, warn_of_unknown_names
 from bot.startup.stopping import first_of, say_what_is_waited_for, stop_signals
 from bot.store import Store
 from model import LyricsError
+from model.paths import expand_home
 
 log = logging.getLogger("bot")
 
@@ -34,7 +35,7 @@ async def run(config: Config) -> None:
     Raises:
         LyricsError: Where something that the bot needs cannot be had.
     """
-    database = config.database.expanduser()
+    database = expand_home(config.database)
     if config.discord_token is None:
         check_preview(config.preview_port)
         # The preview is another world with ids of its own: its history is kept apart.

@@ -15,8 +15,8 @@ from bot.handling.interaction import LyricsClient
 from bot.handling.sync import sync_where_it_differs
 from bot.handling.translator import LocaleTranslator
 from bot.handling.tree import LyricsTree
-from bot.layers import Layer
 from bot.rules import Rules
+from bot.sampling.layers import Layer
 from bot.store import Store
 from model import LyricsService
 

@@ -2,22 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.layers import CEILED, Ceilings, Layer
+from bot.sampling.layers import Ceilings, Layer
+from bot.sampling.parameters import CEILED, DEFAULTS, PARAMETERS
 from model import SamplingParams
-from model.sampling.params import (
-    MAX_LENGTH,
-    NUM_RETURN_SEQUENCES,
-    REPETITION_PENALTY,
-    TEMPERATURE,
-    TOP_K,
-    TOP_P,
-)
 
 ENV_FILE = Path(".env")
 
@@ -25,13 +18,41 @@ ENV_ENCODING = "utf-8-sig"
 """Of ``.env``: some editors begin a file with a mark that says that it is UTF-8."""
 
 
-class Config(BaseSettings):
-    """The host's settings; each field is an environment variable of the same name in capitals.
+class _OfSongs(BaseSettings):
+    @field_validator(*(f"ceiling_{name}" for name in CEILED), check_fields=False)
+    @classmethod
+    def _check_over_default(cls, ceiling: float | None, info: ValidationInfo) -> float | None:
+        name = str(info.field_name).replace("ceiling_", "default_")
+        default = info.data.get(name)
+        if ceiling is not None and default is not None and default > ceiling:
+            said = f"{name.upper()} is {default:g}, which is over it: lower that, or raise this"
+            raise PydanticCustomError("under_default", "{said}", {"said": said})
+        return ceiling
 
-    Raises:
-        pydantic.ValidationError: On construction, listing every bad value at once.
-    """
+    @property
+    def layer(self) -> Layer:
+        """What the host set for everybody's songs."""
+        defaults = {name: getattr(self, f"default_{name}", None) for name in SamplingParams.model_fields}
+        return Layer(
+            "host",
+            SamplingParams.model_validate({name: value for name, value in defaults.items() if value is not None}),
+            Ceilings.model_validate({name: getattr(self, f"ceiling_{name}") for name in CEILED}),
+        )
 
+
+_DEFAULTS: dict[str, Any] = {
+    f"default_{each.name}": (each.annotation | None, Field(None, description=each.default)) for each in DEFAULTS
+}
+_CEILINGS: dict[str, Any] = {
+    f"ceiling_{each.name}": (each.annotation | None, Field(None, description=each.ceiling))
+    for each in PARAMETERS
+    if each.ceiling
+}
+
+_Parameters = create_model("_Parameters", __base__=_OfSongs, **_DEFAULTS, **_CEILINGS)
+
+
+class _Host(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_file_encoding=ENV_ENCODING, env_ignore_empty=True, extra="ignore", frozen=True
     )
@@ -53,6 +74,12 @@ class Config(BaseSettings):
     precision: Literal["auto", "int8", "bfloat16", "float16", "float32"] = Field(
         "auto", description="Of the weights; auto is the fastest that the machine has"
     )
+    repetition_penalty_on: Literal["auto", "words", "tokens"] = Field(
+        "auto", description="What the repetition penalty holds back; auto is the words, of checkpoints trained on songs"
+    )
+    returning_choruses: bool = Field(
+        default=True, description="Whether a chorus that opens again repeats its lines, where the model learnt so"
+    )
     request_timeout: Annotated[float, Field(ge=1, le=840)] = Field(
         600.0,
         description="Seconds after which a request's songs end as they stand (1 to 840: Discord waits 15 minutes)",
@@ -73,55 +100,16 @@ class Config(BaseSettings):
     server_grace_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         30, description="Days after which the settings of a server that removed the bot are deleted"
     )
-    default_temperature: Annotated[float, TEMPERATURE] | None = Field(
-        None, description="How daring the words are, for who has not said otherwise"
-    )
-    default_top_k: Annotated[int, TOP_K] | None = Field(
-        None, description="Among how many of the likeliest tokens each is chosen, for who has not said otherwise"
-    )
-    default_top_p: Annotated[float, TOP_P] | None = Field(
-        None, description="Up to which probability together, for who has not said otherwise"
-    )
-    default_repetition_penalty: Annotated[float, REPETITION_PENALTY] | None = Field(
-        None, description="How much used tokens are held back, for who has not said otherwise"
-    )
-    default_max_length: Annotated[int, MAX_LENGTH] | None = Field(
-        None, description="Tokens to write for each song, for who has not said otherwise"
-    )
-    default_num_return_sequences: Annotated[int, NUM_RETURN_SEQUENCES] | None = Field(
-        None, description="Songs for each request, for who has not said otherwise"
-    )
-    ceiling_temperature: Annotated[float, TEMPERATURE] | None = Field(
-        None, description="The most daring that anybody may set"
-    )
-    ceiling_max_length: Annotated[int, MAX_LENGTH] | None = Field(
-        None, description="The most tokens of a song that anybody may ask for"
-    )
-    ceiling_num_return_sequences: Annotated[int, NUM_RETURN_SEQUENCES] | None = Field(
-        None, description="The most songs of a request that anybody may ask for"
-    )
-
-    @field_validator(*(f"ceiling_{name}" for name in CEILED))
-    @classmethod
-    def _check_over_default(cls, ceiling: float | None, info: ValidationInfo) -> float | None:
-        name = str(info.field_name).replace("ceiling_", "default_")
-        default = info.data.get(name)
-        if ceiling is not None and default is not None and default > ceiling:
-            said = f"{name.upper()} is {default:g}, which is over it: lower that, or raise this"
-            raise PydanticCustomError("under_default", "{said}", {"said": said})
-        return ceiling
-
-    @property
-    def layer(self) -> Layer:
-        """What the host set for everybody's songs."""
-        defaults = {name: getattr(self, f"default_{name}", None) for name in SamplingParams.model_fields}
-        return Layer(
-            "host",
-            SamplingParams.model_validate({name: value for name, value in defaults.items() if value is not None}),
-            Ceilings.model_validate({name: getattr(self, f"ceiling_{name}") for name in CEILED}),
-        )
 
     @property
     def server_grace(self) -> timedelta:
         """For how long the settings of a server that removed the bot are kept."""
         return timedelta(days=self.server_grace_days)
+
+
+class Config(_Parameters, _Host):
+    """The host's settings; each field is an environment variable of the same name in capitals.
+
+    Raises:
+        pydantic.ValidationError: On construction, listing every bad value at once.
+    """

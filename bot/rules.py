@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import discord
 
-from bot.layers import EffectiveSettings, Layer, resolve
+from bot.sampling.layers import EffectiveSettings, Layer, resolve
 from bot.store import ServerSettings, Store
 from model import LyricsError
 

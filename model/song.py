@@ -96,7 +96,17 @@ def cut_at_line_end(text: str) -> str:
 
     A text of one line loses its last word instead.
     """
-    lines = text.split("\n")[:-1]
-    while lines and (not lines[-1].strip() or SECTION_TAG.fullmatch(lines[-1])):
+    return without_open_end(text.rpartition("\n")[0]) or text.rpartition(" ")[0].rstrip() or text
+
+
+def without_open_end(lyric: str) -> str:
+    """Return a lyric without blank lines and section tags at its end, which nothing follows."""
+    lines = lyric.split("\n")
+    while lines and (not lines[-1].strip() or is_tag(lines[-1])):
         lines.pop()
-    return "\n".join(lines) or text.rpartition(" ")[0].rstrip() or text
+    return "\n".join(lines)
+
+
+def is_tag(line: str) -> bool:
+    """Return whether a line is a section tag, such as ``[Verse 1]``."""
+    return SECTION_TAG.fullmatch(line.strip()) is not None

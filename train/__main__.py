@@ -1,34 +1,27 @@
-"""The command line: ``python -m train check``, ``fit``, ``evaluate``, ``compare`` and ``sample``."""
+"""The command line: ``python -m train --help`` lists what it can do."""
 
 import logging
 import os
 import sys
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError, get_subcommand
+from pydantic import BaseModel, ValidationError
 
 from model.checkpoint.folder import CURRENT
 from model.errors import LyricsError, describe_violations
-from train.config import CheckConfig, FitConfig
+from train.command_line import parse
+from train.commands.use import use
+from train.config import CheckConfig, ConvertConfig, FitConfig, UseConfig
 from train.measuring.config import CompareConfig, EvaluateConfig, SampleConfig
 
-
-class Train(BaseSettings):
-    """Train GPT-2 on lyrics, and measure what came of it."""
-
-    model_config = SettingsConfigDict(
-        cli_prog_name="python -m train",
-        cli_parse_args=True,
-        cli_kebab_case=True,
-        cli_implicit_flags=True,
-        cli_hide_none_type=True,
-    )
-
-    check: CliSubCommand[CheckConfig]
-    fit: CliSubCommand[FitConfig]
-    evaluate: CliSubCommand[EvaluateConfig]
-    compare: CliSubCommand[CompareConfig]
-    sample: CliSubCommand[SampleConfig]
+COMMANDS: dict[str, type[BaseModel]] = {
+    "check": CheckConfig,
+    "fit": FitConfig,
+    "evaluate": EvaluateConfig,
+    "compare": CompareConfig,
+    "sample": SampleConfig,
+    "convert": ConvertConfig,
+    "use": UseConfig,
+}
 
 
 def main() -> int:
@@ -37,11 +30,14 @@ def main() -> int:
     is_first = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(level=logging.INFO if is_first else logging.ERROR, format="%(message)s")
     try:
-        _run(get_subcommand(CliApp.run(Train), cli_exit_on_error=False))
+        config = parse("python -m train", "Train GPT-2 on lyrics, and measure what came of it.", COMMANDS, sys.argv[1:])
+        if isinstance(config, int):
+            return config
+        _run(config)
     except ValidationError as error:
         print(describe_violations(error), file=sys.stderr)
         return 2
-    except (LyricsError, SettingsError) as error:
+    except LyricsError as error:
         if is_first:
             print(error, file=sys.stderr)
         return 2
@@ -73,6 +69,12 @@ def _run(config: object) -> None:
             from train.commands.sample import sample  # noqa: PLC0415
 
             sample(config)
+        case ConvertConfig():
+            from train.commands.convert import convert  # noqa: PLC0415
+
+            convert(config)
+        case UseConfig():
+            use(config, CURRENT)
 
 
 if __name__ == "__main__":

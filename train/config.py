@@ -3,13 +3,27 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_settings import CliPositionalArg
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from model.paths import expand_home
+from train.command_line import ARGUMENT
 from train.conditions import Condition
 
 TrainingPrecision = Literal["auto", "fp32", "fp16", "bf16"]
 Unit = Literal["auto", "song", "stanza", "line"]
+
+
+def _refuse_empty(name: str) -> str:
+    if not name.strip():
+        raise ValueError("a name is empty: name a file, a folder or a dataset")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_refuse_empty)]
+"""What is named on the command line, just as it was typed."""
+
+Folder = Annotated[Path, AfterValidator(expand_home)]
+"""A folder of this machine; ``~`` is the home folder, be it behind ``--output=`` where no shell opens it."""
 
 SCRATCH_ONLY = {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"}
 """The settings that a base brings itself."""
@@ -25,7 +39,7 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: CliPositionalArg[tuple[str, ...]] = Field(
+    data: Annotated[tuple[Name, ...], ARGUMENT] = Field(
         min_length=1,
         description="Songs: text files, folders of them, CSV, TSV, JSON Lines, Parquet (.gz or not), hub dataset ids",
     )
@@ -52,8 +66,6 @@ class DataConfig(BaseModel):
     @field_validator("data", mode="before")
     @classmethod
     def _wrap_one(cls, data: object) -> object:
-        if isinstance(data, list):
-            return tuple(map(str, data))  # The command line makes a number of a file called 2024.
         return (str(data),) if isinstance(data, str | Path) else data
 
     @field_validator("where")
@@ -63,17 +75,35 @@ class DataConfig(BaseModel):
 
 
 class CheckConfig(DataConfig):
-    """Show what would be trained on, and every problem with its file and line; writes nothing but the cache."""
+    """Show what would be learnt, and what would not.
+
+    Every problem stands there with its file and line. Nothing is written but the cache.
+    """
 
     base: str = Field(
         "openai-community/gpt2", description="Checkpoint folder or hub id whose tokenizer counts the tokens"
     )
 
 
-class FitConfig(DataConfig):
-    """Fine-tune a GPT-2 on songs and write a checkpoint that the bot serves."""
+class ConvertConfig(BaseModel):
+    """Make safetensors of a checkpoint's other weights.
 
-    output: Path = Field(description="Folder to write the checkpoint to, say checkpoints/NAME; must be new")
+    Those are, say, in pytorch_model.bin; the bot and training then read it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Annotated[Name, ARGUMENT] = Field(description="Checkpoint folder, or a hub id together with --output")
+    output: Folder | None = Field(None, description="Folder to write to; must be new. The default is the folder itself")
+
+
+class FitConfig(DataConfig):
+    """Fine-tune a GPT-2 on songs.
+
+    The checkpoint that it writes is what the bot serves from its next start, where it is of use.
+    """
+
+    output: Folder = Field(description="Folder to write the checkpoint to, say checkpoints/NAME; must be new")
     base: str = Field("openai-community/gpt2", description="Checkpoint folder or hub id to start from")
     from_scratch: bool = Field(
         default=False,
@@ -184,3 +214,14 @@ class FitConfig(DataConfig):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+
+class UseConfig(BaseModel):
+    """Have the bot serve a checkpoint from its next start.
+
+    Say an earlier one, or one that fit would not have it serve.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: Annotated[Folder, ARGUMENT] = Field(description="Its folder; checkpoints/current then points there")

@@ -75,11 +75,14 @@ class ForgetButton(Reported, DynamicItem[Button[View]], template="forget:(?P<ans
 
     async def respond(self, interaction: Interaction) -> None:
         """Delete, and say what went."""
+        await interaction.response.defer()  # A long history takes a while to delete.
         said = "Nothing was deleted."
         if self.answer == "yes":
-            counts = await interaction.client.store.forget(interaction.user.id)
+            bot = interaction.client
+            counts = await bot.store.forget(interaction.user.id, writing=bot.songs.writing)
             said = f"Deleted: {in_words(counts)}." if counts else "Nothing is kept about you any more."
-        await interaction.response.edit_message(embed=discord.Embed(description=said, colour=COLOUR), view=None)
+        embed = discord.Embed(description=said, colour=COLOUR)
+        await interaction.edit_original_response(embed=embed, view=None)
 
 
 def data_file(data: dict[str, Any], limit: int) -> discord.File:

@@ -6,16 +6,16 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Literal
 
 import discord
 from discord import app_commands
-from discord.app_commands import AppCommandChannel
+from discord.app_commands import AppCommandChannel, Choice
 from discord.ext import commands, tasks
 
 from bot.features.settings.embeds import server_embed, visibility
-from bot.layers import Ceiled, resolve
 from bot.rules import Rules
+from bot.sampling.layers import resolve
+from bot.sampling.parameters import CEILED, DEFAULTS
 from bot.store import ServerSettings, Store
 from model import LyricsError
 
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 MAX_CHANNELS = 25
 """As many as an answer can name, whatever their ids are."""
 
-Default = Literal["temperature", "top_k", "top_p", "repetition_penalty", "max_length", "num_return_sequences"]
-"""The parameters that a server may have a default for: with a fixed seed, all members would get the same songs."""
+_DEFAULTS = [Choice(name=parameter.name, value=parameter.name) for parameter in DEFAULTS]
+_CEILED = [Choice(name=name, value=name) for name in CEILED]
 
 
 class _AnyPlace(app_commands.Transformer):
@@ -84,8 +84,16 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         return interaction.guild_id is not None and interaction.permissions.manage_guild
 
     @app_commands.command()
+    async def show(self, interaction: discord.Interaction) -> None:
+        """Show what is set for this server."""
+        server = await self.rules.server(interaction)
+        embed = server_embed(server, resolve(server.layer, self.rules.host))
+        await interaction.response.send_message(embed=embed, ephemeral=True)
+
+    @app_commands.command()
+    @app_commands.choices(setting=_DEFAULTS)
     @app_commands.describe(setting="Which one", value="Leave it out to have none of the server's own")
-    async def default(self, interaction: discord.Interaction, setting: Default, value: float | None = None) -> None:
+    async def default(self, interaction: discord.Interaction, setting: str, value: float | None = None) -> None:
         """Set what applies to members who have not chosen for themselves."""
         number = _whole(value)
 
@@ -98,8 +106,9 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         await _answer(interaction, f"This server's default of **{setting}** is now **{_or_none(number)}**.")
 
     @app_commands.command()
+    @app_commands.choices(setting=_CEILED)
     @app_commands.describe(setting="Which one", value="The most there may be; leave it out to have no ceiling")
-    async def ceiling(self, interaction: discord.Interaction, setting: Ceiled, value: float | None = None) -> None:
+    async def ceiling(self, interaction: discord.Interaction, setting: str, value: float | None = None) -> None:
         """Set how far members may go."""
         number = _whole(value)
         if number is not None:
@@ -128,13 +137,6 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         """Choose who sees a song when the member does not say."""
         await self._change(interaction, lambda server: replace(server, private=value))
         await _answer(interaction, f"Songs are now seen {visibility(private=value)}.")
-
-    @app_commands.command()
-    async def show(self, interaction: discord.Interaction) -> None:
-        """Show what is set for this server."""
-        server = await self.rules.server(interaction)
-        embed = server_embed(server, resolve(server.layer, self.rules.host))
-        await interaction.response.send_message(embed=embed, ephemeral=True)
 
     @app_commands.command()
     async def reset(self, interaction: discord.Interaction) -> None:

@@ -1,6 +1,7 @@
 """What the buttons under songs ask of the bot; ``bot.features.lyrics.SongActions`` does it."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Protocol, Self
 
@@ -65,6 +66,10 @@ class SongButtons(Protocol):
     @property
     def sharing(self) -> CardButtons:
         """Answers clicks under a song's card."""
+
+    @property
+    def writing(self) -> Collection[int]:
+        """The requests that are being written."""
 
     async def press(self, interaction: discord.Interaction, action: Action, place: SongPlace) -> None:
         """Do something with the song at a place."""

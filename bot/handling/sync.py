@@ -36,10 +36,12 @@ async def sync_where_it_differs(tree: LyricsTree, application_id: int) -> bool:
         theirs: list[Command] = await http.request(
             Route("GET", path, application_id=application_id), params={"with_localizations": "true"}
         )
+        tree.remember_ids(theirs)
         kept = [_definition(command) for command in theirs if command["type"] == _ENTRY_POINT]
         if same_commands([*ours, *kept], theirs):
             return False
-        await http.request(Route("PUT", path, application_id=application_id), json=[*ours, *kept])
+        told = await http.request(Route("PUT", path, application_id=application_id), json=[*ours, *kept])
+        tree.remember_ids(told)
     except discord.HTTPException as error:
         log.warning(
             "Discord refused the bot's commands (%s), so it runs with those that Discord has: start it again later, "

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import discord
 from discord import app_commands
-from discord.abc import Snowflake
-from discord.app_commands import AppCommand
 from pydantic import ValidationError
 
 from model import LyricsError, describe_violations
@@ -24,22 +23,14 @@ class LyricsTree(app_commands.CommandTree[Any]):
         self._handlers: set[asyncio.Task[object]] = set()
         self._ids: dict[str, int] = {}
 
-    async def sync(self, *, guild: Snowflake | None = None) -> list[AppCommand]:
-        """Tell Discord of the commands, and remember the ids that it gave them."""
-        return self._remember_ids(await super().sync(guild=guild))
-
-    async def fetch_commands(self, *, guild: Snowflake | None = None) -> list[AppCommand]:
-        """Return the commands that Discord has, and remember their ids."""
-        return self._remember_ids(await super().fetch_commands(guild=guild))
-
     def mention(self, name: str) -> str:
-        """Return a command, say ``settings show``, as a mention that can be clicked; before a sync, as text."""
+        """Return a command, say ``settings show``, as a mention that can be clicked; as text while Discord has none."""
         number = self._ids.get(name.partition(" ")[0])
         return f"`/{name}`" if number is None else f"</{name}:{number}>"
 
-    def _remember_ids(self, told: list[AppCommand]) -> list[AppCommand]:
-        self._ids = {command.name: command.id for command in told}
-        return told
+    def remember_ids(self, commands: Iterable[Mapping[str, Any]]) -> None:
+        """Take the ids of the commands from what Discord says that it has."""
+        self._ids = {command["name"]: int(command["id"]) for command in commands}
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:  # noqa: ARG002
         """Let everybody in."""

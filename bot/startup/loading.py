@@ -33,7 +33,13 @@ async def _load(source: str | Path, config: Config) -> LyricsService:
         checkpoint,
         max_queue=config.max_queue,
         timeout=config.request_timeout,
-        options=EngineOptions(config.max_batch, config.kv_cache_gb, config.precision),
+        options=EngineOptions(
+            max_batch=config.max_batch,
+            kv_cache_gb=config.kv_cache_gb,
+            precision=config.precision,
+            penalizes=config.repetition_penalty_on,
+            choruses_return=config.returning_choruses,
+        ),
     )
     log.info(
         "Loading %s: some seconds; up to a minute where this is the first start, which compiles for this processor",

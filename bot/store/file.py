@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -11,6 +11,8 @@ from model import LyricsError
 
 _OTHER = "set DATABASE to another file"
 _FORBIDDEN = f"cannot be written: let this user write the file and its folder, or {_OTHER}."
+
+_OWNER_ALONE = 0o600
 
 _PATIENCE = 0.5
 """Seconds in which another program may let go of the file."""
@@ -67,6 +69,7 @@ def held(path: Path) -> Iterator[None]:
     if path.is_dir():
         raise StoreError(f"The database {path} is a folder: set DATABASE to a file in it, say {path / 'lyrics.db'}.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    _keep_to_owner(path)
     _check_writable(path)
     try:
         holding = FileLock(f"{path}.lock", thread_local=False).acquire(timeout=0)
@@ -74,6 +77,13 @@ def held(path: Path) -> Iterator[None]:
         raise StoreError(f"The database {path} is in use by another bot: end that one, or {_OTHER}.") from error
     with holding:
         yield
+
+
+def _keep_to_owner(path: Path) -> None:
+    """Let nobody but the file's owner read it, nor what SQLite keeps beside it, which has the same permissions."""
+    path.touch(mode=_OWNER_ALONE)
+    with suppress(PermissionError):  # Whose it is not may be let in by its group all the same.
+        path.chmod(_OWNER_ALONE)
 
 
 def _check_writable(path: Path) -> None:

@@ -1,33 +1,46 @@
 """A member's songs to look through and search: the history and the favourites."""
 
+import asyncio
 import sqlite3
 from datetime import datetime
 
-from bot.store.records import MARK, ListedSong, ListName, ListPage
-from bot.store.requests import RequestStore
+from bot.store.records import ListedSong, ListName, ListPage, StoredRequest
+from bot.store.requests import RequestStore, read_request
+from bot.store.words import excerpt, folded, wanted
 
-_FOUND_WORDS = 14
-"""How many words around a match are shown."""
-
-# Each list has a row a song, its request's row beside it; ``:match`` is null where nothing is searched for. A request
-# stands in the history once, by its first song or, searched, by the first one that matches.
+# Each list has a row a song: its request, its number, and what it is sorted by. A request stands in the history once,
+# by its first song or, searched, by the first one that has the words.
 _ROWS: dict[ListName, str] = {
-    "history": """
-        SELECT request.*, min(song.number) AS listed, request.id AS place
-        FROM request JOIN song ON song.request_id = request.id
-        WHERE user_id = :user_id AND state = 'finished' AND (:match IS NULL OR request.id * 100 + song.number IN (
-            SELECT rowid FROM song_text WHERE song_text MATCH :match
-        ))
-        GROUP BY request.id
-    """,
-    "favourites": """
-        SELECT request.*, favourite.number AS listed, added_at AS place
-        FROM request JOIN favourite ON favourite.request_id = request.id
-        WHERE user_id = :user_id AND (:match IS NULL OR request.id * 100 + favourite.number IN (
-            SELECT rowid FROM song_text WHERE song_text MATCH :match
-        ))
-    """,
+    "history": (
+        "SELECT id, 0 AS listed, id AS place FROM request WHERE user_id = ? AND state = 'finished'"
+        " AND EXISTS (SELECT * FROM song WHERE request_id = request.id)"
+    ),
+    "favourites": (
+        "SELECT id, number AS listed, added_at AS place FROM request JOIN favourite ON request_id = id"
+        " WHERE user_id = ?"
+    ),
 }
+_SEARCHED: dict[ListName, str] = {
+    "history": (
+        "SELECT id, min(number) AS listed, id AS place FROM request JOIN song_words ON request_id = id"
+        " WHERE user_id = ? AND state = 'finished'{conditions} GROUP BY id"
+    ),
+    "favourites": (
+        "SELECT id, number AS listed, added_at AS place FROM request JOIN favourite ON request_id = id"
+        " JOIN song_words USING (request_id, number) WHERE user_id = ?{conditions}"
+    ),
+}
+
+_SLICE = 200
+"""Songs whose words are kept in one transaction, which is short, so that nobody waits for it."""
+
+_WITHOUT_WORDS = """
+    SELECT song.request_id, song.number, lyric, prompt, title, genre, mood, theme, artist
+    FROM request JOIN song ON song.request_id = id
+    WHERE user_id = ? AND NOT EXISTS (
+        SELECT * FROM song_words WHERE song_words.request_id = id AND song_words.number = song.number
+    ) LIMIT ?
+"""
 
 
 class ListStore(RequestStore):
@@ -41,7 +54,7 @@ class ListStore(RequestStore):
             page: Which page, from 0.
             page_size: Requests a page.
             search: Only requests with a song whose prompt, header or lyric has all of these words; the last one may
-                be the beginning of a word.
+                be the beginning of a word. The first search of a user takes a while, some of it to write.
         """
         return await self._list("history", user_id, page, page_size, search)
 
@@ -61,36 +74,44 @@ class ListStore(RequestStore):
             )
 
     async def _list(self, name: ListName, user_id: int, page: int, page_size: int, search: str | None) -> ListPage:
-        match = None if search is None else _match(user_id, search)
-        values = {"user_id": user_id, "match": match}
-        ((total,),) = await self._db.execute_fetchall(f"SELECT count(*) FROM ({_ROWS[name]})", values)  # noqa: S608 - ours
-        num_pages = max(1, -(-total // page_size))
-        page = min(max(page, 0), num_pages - 1)
-        rows = list(
-            await self._db.execute_fetchall(
-                f"{_ROWS[name]} ORDER BY place DESC, request.id DESC, listed DESC LIMIT :limit OFFSET :offset",
-                {**values, "limit": page_size, "offset": page * page_size},
+        rows: str = _ROWS[name]
+        values: list[int | str] = [user_id]
+        if search is not None:
+            await self._keep_words(user_id)
+            words = wanted(search)
+            # Without a word to look for, nothing is found.
+            conditions = " AND instr(words, ?) > 0" * len(words) or " AND false"
+            rows, values = _SEARCHED[name].format(conditions=conditions), [user_id, *words]
+        async with self._reading() as db:
+            ((total,),) = await db.execute_fetchall(f"SELECT count(*) FROM ({rows})", values)  # noqa: S608 - ours
+            num_pages = max(1, -(-total // page_size))
+            page = min(max(page, 0), num_pages - 1)
+            listed = await db.execute_fetchall(
+                f"{rows} ORDER BY place DESC, id DESC, listed DESC LIMIT ? OFFSET ?",
+                [*values, page_size, page * page_size],
             )
-        )
-        requests = await self._with_songs(rows)
-        songs = [
-            ListedSong(request, row["listed"], await self._found(row, match))
-            for request, row in zip(requests, rows, strict=True)
-        ]
+            found = [(await read_request(db, row["id"]), row["listed"]) for row in listed]
+        songs = (_listed(request, number, search) for request, number in found if request is not None)
         return ListPage(tuple(songs), page, num_pages)
 
-    async def _found(self, row: sqlite3.Row, match: str | None) -> str | None:
-        if match is None:
-            return None
-        found = await self._one(
-            "SELECT snippet(song_text, 3, ?, ?, '…', ?) AS words FROM song_text WHERE song_text MATCH ? AND rowid = ?",
-            *[MARK, MARK, _FOUND_WORDS, match, row["id"] * 100 + row["listed"]],
-        )
-        return found["words"] if found else None
+    async def _keep_words(self, user_id: int) -> None:
+        """Keep the words of those songs of a user's whose words are not kept yet, for searches to look through."""
+        while rows := await self._all(_WITHOUT_WORDS, user_id, _SLICE):
+            # Off the event loop, as they may be many.
+            words = await asyncio.to_thread(_words_of, rows)
+            async with self._transaction() as db:
+                # A song may be deleted by now.
+                await db.executemany(
+                    "INSERT INTO song_words SELECT request_id, number, ? FROM song WHERE request_id = ? AND number = ?"
+                    " ON CONFLICT DO NOTHING",
+                    words,
+                )
 
 
-def _match(user_id: int, search: str) -> str:
-    """Return the words as an FTS5 expression: each one quoted, so that none is an operator, the last one a prefix."""
-    words = search.encode("utf-8", "ignore").decode().replace("\0", " ").split()
-    quoted = " ".join('"{}"'.format(word.replace('"', '""')) for word in words) or '""'
-    return f'owner : "{user_id}" AND {{prompt header lyric}} : ({quoted}*)'
+def _words_of(rows: list[sqlite3.Row]) -> list[tuple[str, int, int]]:
+    return [(folded(" ".join(text for text in row[2:] if text)), row["request_id"], row["number"]) for row in rows]
+
+
+def _listed(request: StoredRequest, number: int, search: str | None) -> ListedSong:
+    found = None if search is None else excerpt(request.songs[number].lyric, search)
+    return ListedSong(request, number, found)

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bot.layers import Ceilings, Layer
+from bot.sampling.layers import Ceilings, Layer
 from model import GeneratedSong, Header, SamplingParams
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
@@ -49,10 +49,6 @@ class ListedSong:
     """Which of the request's songs, from 0."""
     found: str | None = None
     """Where the list was searched, the words of the lyric around a match, which stands between two ``MARK``."""
-
-
-MARK = "\x1f"
-"""A control character, which no stored song has in it."""
 
 
 @dataclass(frozen=True, slots=True)

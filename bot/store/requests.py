@@ -1,10 +1,11 @@
 """Requests from their beginning to their end, and their songs."""
 
 import sqlite3
-from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
-from bot.store.connection import Connection
+import aiosqlite
+
+from bot.store.connection import Connection, first
 from bot.store.records import StoredRequest, parse_sampling
 from model import Finished, GeneratedSong, Header, Request
 
@@ -26,8 +27,9 @@ class RequestStore(Connection):
         """Keep a request that was acknowledged, and return its id; ``opening`` as in ``StoredRequest``."""
         header = request.header
         cursor = await self._write(
-            "INSERT INTO request (user_id, guild_id, channel_id, prompt, title, genre, mood, theme, artist,"
-            " params, seed, checkpoint, created_at, opening) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO request (id, user_id, guild_id, channel_id, prompt, title, genre, mood, theme, artist,"
+            " params, seed, checkpoint, created_at, opening)"
+            " SELECT id + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM last_request",
             [
                 user_id,
                 guild_id,
@@ -41,7 +43,7 @@ class RequestStore(Connection):
                 request.sampling.model_dump_json(),
                 request.sampling.seed,
                 checkpoint,
-                created_at.isoformat(),
+                as_kept(created_at),
                 opening,
             ],
         )
@@ -51,20 +53,20 @@ class RequestStore(Connection):
     async def finish_request(self, request_id: int, finished: Finished) -> StoredRequest:
         """Keep the songs of a request and return it whole."""
         timings = finished.timings
-        async with self._transaction():
-            await self._db.execute(
+        async with self._transaction() as db:
+            await db.execute(
                 "UPDATE request SET state = 'finished', queued_seconds = ?, generating_seconds = ?,"
                 " num_tokens = ? WHERE id = ?",
                 [timings.queued, timings.generating, timings.num_tokens, request_id],
             )
-            await self._db.executemany(
+            await db.executemany(
                 "INSERT INTO song VALUES (?, ?, ?, ?, ?)",
                 [
                     (request_id, number, song.lyric, song.finish_reason, song.num_tokens)
                     for number, song in enumerate(finished.songs)
                 ],
             )
-            await self._db.execute("UPDATE songs_written SET total = total + ?", [len(finished.songs)])
+            await db.execute("UPDATE songs_written SET total = total + ?", [len(finished.songs)])
         request = await self.request(request_id)
         assert request is not None, "it was just updated"
         return request
@@ -94,19 +96,21 @@ class RequestStore(Connection):
         Returns:
             The copy; none where there is no such request, or no such song.
         """
-        async with self._transaction():
-            cursor = await self._db.execute(
-                "INSERT INTO request (user_id, prompt, title, genre, mood, theme, artist, params, seed, checkpoint,"
+        async with self._transaction() as db:
+            row = await first(
+                db,
+                "INSERT INTO request (id, user_id, prompt, title, genre, mood, theme, artist, params, seed, checkpoint,"
                 " state, created_at, opening)"
-                " SELECT ?, prompt, title, genre, mood, theme, artist, params, seed, checkpoint, state, ?, opening"
-                " FROM request"
-                " WHERE id = ? AND state = 'finished' RETURNING id",
-                [user_id, created_at.isoformat(), request_id],
+                " SELECT last_request.id + 1, ?, prompt, title, genre, mood, theme, artist, params, seed, checkpoint,"
+                " state, ?, opening"
+                " FROM request, last_request WHERE request.id = ? AND state = 'finished' RETURNING id",
+                user_id,
+                as_kept(created_at),
+                request_id,
             )
-            row = await cursor.fetchone()
             if row is None:
                 return None
-            await self._db.execute(
+            await db.execute(
                 "INSERT INTO song (request_id, number, lyric, finish_reason, num_tokens)"
                 " SELECT :copy, CASE WHEN :number IS NULL THEN number ELSE 0 END, lyric, finish_reason, num_tokens"
                 " FROM song WHERE request_id = :request AND (:number IS NULL OR number = :number)",
@@ -116,19 +120,26 @@ class RequestStore(Connection):
 
     async def request(self, request_id: int) -> StoredRequest | None:
         """Return a request with its songs, or none where there is no such request."""
-        row = await self._one("SELECT * FROM request WHERE id = ?", request_id)
-        return (await self._with_songs([row]))[0] if row else None
+        async with self._reading() as db:
+            return await read_request(db, request_id)
 
-    async def _with_songs(self, rows: Iterable[sqlite3.Row]) -> tuple[StoredRequest, ...]:
-        requests = []
-        for row in rows:
-            songs = await self._db.execute_fetchall(
-                "SELECT lyric, finish_reason, song.num_tokens, added_at IS NOT NULL AS is_favourite"
-                " FROM song LEFT JOIN favourite USING (request_id, number) WHERE request_id = ? ORDER BY number",
-                [row["id"]],
-            )
-            requests.append(_stored_request(row, list(songs)))
-        return tuple(requests)
+
+async def read_request(db: aiosqlite.Connection, request_id: int) -> StoredRequest | None:
+    """Return a request with its songs, or none where there is no such request."""
+    row = await first(db, "SELECT * FROM request WHERE id = ?", request_id)
+    if row is None:
+        return None
+    songs = await db.execute_fetchall(
+        "SELECT lyric, finish_reason, song.num_tokens, added_at IS NOT NULL AS is_favourite"
+        " FROM song LEFT JOIN favourite USING (request_id, number) WHERE request_id = ? ORDER BY number",
+        [request_id],
+    )
+    return _stored_request(row, list(songs))
+
+
+def as_kept(moment: datetime) -> str:
+    """Return a moment as it is kept: earlier ones sort before later ones."""
+    return moment.astimezone(UTC).isoformat()
 
 
 def _stored_request(row: sqlite3.Row, songs: list[sqlite3.Row]) -> StoredRequest:

@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from bot.layers import Ceilings
-from bot.store.connection import Connection
+import aiosqlite
+
+from bot.sampling.layers import Ceilings
+from bot.store.connection import Connection, first
 from bot.store.records import ServerSettings, changed, parse, parse_sampling
 from model import SamplingParams
 
@@ -15,8 +17,8 @@ class SettingsStore(Connection):
 
     async def sampling(self, user_id: int) -> SamplingParams:
         """Return the user's sampling parameters; ``model_fields_set`` names those that the user set."""
-        row = await self._one("SELECT params FROM user_sampling WHERE user_id = ?", user_id)
-        return parse_sampling(row["params"]) if row else SamplingParams()
+        async with self._reading() as db:
+            return await _sampling(db, user_id)
 
     async def set_sampling(self, user_id: int, name: str, value: float | None) -> SamplingParams:
         """Set one of the user's parameters, or with ``None`` unset it, and return them all.
@@ -36,21 +38,14 @@ class SettingsStore(Connection):
 
     async def server(self, guild_id: int) -> ServerSettings:
         """Return what is set for a server; nothing where nobody set anything."""
-        row = await self._one("SELECT * FROM server_settings WHERE guild_id = ?", guild_id)
-        if row is None:
-            return ServerSettings()
-        return ServerSettings(
-            parse_sampling(row["defaults"]),
-            parse(Ceilings, row["ceilings"]),
-            tuple(json.loads(row["channels"])),
-            private=bool(row["private"]),
-        )
+        async with self._reading() as db:
+            return await _server(db, guild_id)
 
     async def change_server(self, guild_id: int, change: Callable[[ServerSettings], ServerSettings]) -> ServerSettings:
         """Change what is set for a server; nothing is changed where ``change`` raises."""
-        async with self._transaction():
-            server = change(await self.server(guild_id))
-            await self._db.execute(
+        async with self._transaction() as db:
+            server = change(await _server(db, guild_id))
+            await db.execute(
                 "INSERT INTO server_settings (guild_id, defaults, ceilings, channels, private) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (guild_id) DO UPDATE SET defaults = excluded.defaults, ceilings = excluded.ceilings,"
                 " channels = excluded.channels, private = excluded.private",
@@ -79,25 +74,42 @@ class SettingsStore(Connection):
             grace: For how long settings are kept after the bot has left.
         """
         ids = json.dumps(list(present))
-        async with self._transaction():
-            await self._db.execute(
+        async with self._transaction() as db:
+            await db.execute(
                 "UPDATE server_settings SET left_at = NULL WHERE guild_id IN (SELECT value FROM json_each(?))", [ids]
             )
-            await self._db.execute(
+            await db.execute(
                 "UPDATE server_settings SET left_at = ?"
                 " WHERE left_at IS NULL AND guild_id NOT IN (SELECT value FROM json_each(?))",
                 [now.isoformat(), ids],
             )
-            cursor = await self._db.execute(
+            cursor = await db.execute(
                 "DELETE FROM server_settings WHERE julianday(left_at) <= julianday(?)", [(now - grace).isoformat()]
             )
         return cursor.rowcount
 
     async def _change_sampling(self, user_id: int, values: dict[str, float | None]) -> SamplingParams:
-        async with self._transaction():
-            sampling = changed(await self.sampling(user_id), values)
-            await self._db.execute(
+        async with self._transaction() as db:
+            sampling = changed(await _sampling(db, user_id), values)
+            await db.execute(
                 "INSERT INTO user_sampling VALUES (?, ?) ON CONFLICT (user_id) DO UPDATE SET params = excluded.params",
                 [user_id, sampling.model_dump_json(exclude_unset=True)],
             )
         return sampling
+
+
+async def _sampling(db: aiosqlite.Connection, user_id: int) -> SamplingParams:
+    row = await first(db, "SELECT params FROM user_sampling WHERE user_id = ?", user_id)
+    return parse_sampling(row["params"]) if row else SamplingParams()
+
+
+async def _server(db: aiosqlite.Connection, guild_id: int) -> ServerSettings:
+    row = await first(db, "SELECT * FROM server_settings WHERE guild_id = ?", guild_id)
+    if row is None:
+        return ServerSettings()
+    return ServerSettings(
+        parse_sampling(row["defaults"]),
+        parse(Ceilings, row["ceilings"]),
+        tuple(json.loads(row["channels"])),
+        private=bool(row["private"]),
+    )

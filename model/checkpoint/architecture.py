@@ -3,14 +3,13 @@
 The defaults are those of transformers' configurations. Needs no torch.
 """
 
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from model.checkpoint.folder import Checkpoint, saved_vocabulary
+from model.checkpoint.folder import Checkpoint
 from model.errors import CheckpointError, describe_violations
 
 LONGEST = 2048
@@ -141,10 +140,7 @@ class Architecture:
         """
         file = checkpoint.weights.path / "config.json"
         try:
-            config = json.loads(file.read_bytes())
-            if checkpoint.base is not None and (grown := saved_vocabulary(checkpoint.path)):
-                config["vocab_size"] = grown
-            return cls.of(config)
+            return cls.of(checkpoint.read_config())
         except (ValueError, KeyError, AttributeError) as error:
             why = describe_violations(error) if isinstance(error, ValidationError) else repr(error)
             raise CheckpointError(

@@ -10,13 +10,15 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from model.checkpoint import advice
 from model.checkpoint.bundled import BUNDLED, open_bundled
 from model.errors import CheckpointError, describe_violations
+from model.paths import expand_home
 
 METADATA_FILE = "lyrics.json"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -27,7 +29,9 @@ STARTER = Path(__file__).parents[1] / "starter"
 HUB_ID = re.compile(r"(?:(?P<owner>[\w-][\w.-]*)/)?[\w-][\w.-]*")
 """What may be sought on the hub; data sets and most models there have an owner."""
 
-_HUB_FILES = ["*.json", "*.safetensors", "merges.txt"]
+_HUB_FILES = ["*.json", "model.safetensors", "model-*-of-*.safetensors", "adapter_model.safetensors", "merges.txt"]
+_NO_HUB_FILES = ["*/*"]
+"""Folders in a repository hold other formats, and what was saved on the way; a pattern's star crosses slashes."""
 _WHERE = "(MODEL for the bot, --base for training)"
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
@@ -47,6 +51,12 @@ class Metadata(BaseModel):
         default_factory=dict, description="The most common values of each header field but the title"
     )
     opening_tag: str | None = Field(None, description="The section tag that most training songs open with, if any")
+    penalizes: Literal["tokens", "words"] = Field(
+        "tokens",
+        description="What the repetition penalty holds back: any token, as in transformers, or the lyric's words alone",
+    )
+    choruses_return: bool = Field(default=False, description="Whether a chorus that opens again repeats its lines")
+    has_stanzas: bool = Field(default=False, description="Whether a song may end where its next stanza does not fit")
     created: AwareDatetime
 
 
@@ -64,6 +74,16 @@ class Checkpoint:
     def weights(self) -> "Checkpoint":
         """The checkpoint that has whole weights, and says of what architecture they are: itself, or its base."""
         return self if self.base is None else self.base.weights
+
+    def read_config(self) -> dict[str, Any]:
+        """Return what ``config.json`` says of the weights, with the tokens that an adapter has added.
+
+        Raises:
+            ValueError: Where it is no JSON.
+        """
+        config: dict[str, Any] = json.loads((self.weights.path / "config.json").read_bytes())
+        vocabulary = None if self.base is None else saved_vocabulary(self.path)
+        return config if vocabulary is None else config | {"vocab_size": vocabulary}
 
     @property
     def header_fields(self) -> tuple[str, ...]:
@@ -86,7 +106,7 @@ class Checkpoint:
         Raises:
             CheckpointError: Where a file is missing or damaged, or the hub cannot be reached.
         """
-        path, name = Path(source).expanduser(), str(source)
+        path, name = expand_home(source), str(source)
         if name == BUNDLED:
             path = open_bundled()
         elif path.is_dir():
@@ -96,12 +116,14 @@ class Checkpoint:
         elif isinstance(source, Path) or os.path.lexists(path) or not HUB_ID.fullmatch(name):
             raise CheckpointError(f"There is no checkpoint folder at {name!r}: name a folder or a hub id {_WHERE}.")
         else:
-            path = _download(name)
+            path = download(name, _HUB_FILES)
+            if not any(path.glob("*.safetensors")):
+                raise CheckpointError(advice.on_hub_without_weights(name))
         base = _base_of(path)
         if base is None:
             _check_files(path)
             return cls(name, path, _read_metadata(path))
-        _check_whole(path / ADAPTER_WEIGHTS)
+        _names_in(path / ADAPTER_WEIGHTS)
         return cls(name, path, _read_metadata(path), cls.open(base))
 
 
@@ -132,14 +154,18 @@ def point_current(path: Path, current: Path = CURRENT) -> None:
         link.replace(current)
 
 
-def _download(name: str) -> Path:
-    """Return the local folder of the hub repository ``name``, safetensors and text files only."""
+def download(name: str, patterns: list[str]) -> Path:
+    """Return the local folder of the hub repository ``name``, with its files of these patterns.
+
+    Raises:
+        CheckpointError: Where it cannot be reached.
+    """
     # huggingface_hub takes a quarter of a second to import, which a local checkpoint need not wait for.
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
 
     try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
+        return Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=_NO_HUB_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"{name!r} is no folder here, and the model hub did not give it ({type(error).__name__}): "
@@ -150,25 +176,21 @@ def _download(name: str) -> Path:
 def _check_files(path: Path) -> None:
     """Raise ``CheckpointError`` unless every file that the checkpoint needs is there and whole."""
     if not (path / "config.json").is_file():
-        raise CheckpointError(f"The checkpoint {path} has no config.json: copy the whole folder again.")
+        raise CheckpointError(advice.without_config(path))
+    names = [name for weights in weight_files(path) for name in _names_in(weights)]
+    if wrong := advice.of_names(path, names):
+        raise CheckpointError(wrong)
     if not any(all((path / name).is_file() for name in names) for names in _TOKENIZER_FILES):
-        raise CheckpointError(
-            f"The checkpoint {path} has no tokenizer (tokenizer.json, or vocab.json with merges.txt): "
-            "copy the whole folder again."
-        )
-    for weights in weight_files(path):
-        _check_whole(weights)
+        raise CheckpointError(advice.without_tokenizer(path))
 
 
-def _check_whole(weights: Path) -> None:
+def _names_in(weights: Path) -> list[str]:
+    """Return the names of the tensors in a file of weights, whose header is held against its length."""
     try:
-        # Opening reads the header alone and holds it against the file's length.
-        with safe_open(weights, framework="numpy"):
-            pass
+        with safe_open(weights, framework="numpy") as file:
+            return list(file.keys())
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"The weights {weights} are missing or cut short ({error}): copy the file again."
-        ) from error
+        raise CheckpointError(advice.of_unreadable_weights(weights, error)) from error
 
 
 def _base_of(path: Path) -> str | Path | None:
@@ -194,16 +216,17 @@ def saved_vocabulary(path: Path) -> int | None:
 
 
 def weight_files(path: Path) -> list[Path]:
-    """Return the safetensors files of a checkpoint: its shards where it has an index, else the one file."""
+    """Return the safetensors files of a checkpoint: the one file, else the shards of the index.
+
+    Where both are there, it is the one file, as in transformers, which leaves an index behind when it saves a small
+    model where a large one was.
+    """
+    weights = path / "model.safetensors"
+    if weights.is_file():
+        return [weights]
     index = path / "model.safetensors.index.json"
     if not index.is_file():
-        weights = path / "model.safetensors"
-        if not weights.is_file():
-            raise CheckpointError(
-                f"The checkpoint {path} has no model.safetensors: copy the file again, or save the model with "
-                "safetensors (pickled weights are never loaded)."
-            )
-        return [weights]
+        raise CheckpointError(advice.without_weights(path))
     try:
         shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -8,8 +8,8 @@ from transformers.utils import logging as transformers_logging
 
 from model.checkpoint.adapter import Adapter
 from model.checkpoint.folder import Checkpoint, saved_vocabulary
+from model.checkpoint.special_tokens import SpecialTokens
 from model.errors import CheckpointError
-from model.song import BOS_TOKEN, EOS_TOKEN
 
 
 def mute_transformers() -> None:
@@ -40,7 +40,12 @@ def load_pretrained(
                 output_loading_info=True,
             ),
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except ImportError as error:
+        raise CheckpointError(
+            f"The checkpoint {checkpoint.path} needs a library that is not installed "
+            f"({str(error).strip().partition(chr(10))[0]}): install it, or name a checkpoint that is not quantized."
+        ) from error
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise CheckpointError(
             f"The checkpoint {checkpoint.path} does not load ({reason}): copy the whole folder again, or name another."
@@ -54,7 +59,17 @@ def load_pretrained(
         if vocabulary != model.config.vocab_size:
             model.resize_token_embeddings(vocabulary, mean_resizing=False)
         _merge(model, Adapter.read(checkpoint.path))
+    _name_tokens(tokenizer, checkpoint, model.config.vocab_size)
     return model, tokenizer
+
+
+def _name_tokens(tokenizer: PreTrainedTokenizerBase, checkpoint: Checkpoint, vocab_size: int) -> None:
+    """Have the tokenizer name the start and end token that the checkpoint declares, wherever it does."""
+    vocabulary = tokenizer.get_vocab()
+    special = SpecialTokens.declared(checkpoint.path, vocabulary.get, vocab_size)
+    for role, number in (("bos_token", special.start), ("eos_token", next(iter(special.ends), None))):
+        if number is not None and number != getattr(tokenizer, f"{role}_id"):
+            setattr(tokenizer, role, tokenizer.convert_ids_to_tokens(number))
 
 
 def _merge(model: PreTrainedModel, adapter: Adapter) -> None:
@@ -62,18 +77,3 @@ def _merge(model: PreTrainedModel, adapter: Adapter) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(adapter.apply(name, parameter))
-
-
-def start_token_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the id of the token that opens a song: the one that the tokenizer declares, else our own, else none."""
-    return _token_id(tokenizer, BOS_TOKEN, tokenizer.bos_token_id)
-
-
-def end_token_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the id of the token that closes a song: the one that the tokenizer declares, else our own, else none."""
-    return _token_id(tokenizer, EOS_TOKEN, tokenizer.eos_token_id)
-
-
-def _token_id(tokenizer: PreTrainedTokenizerBase, token: str, declared: int | None) -> int | None:
-    # The vocabulary is asked, since converting an unknown token answers with the unknown token's id.
-    return tokenizer.get_vocab().get(token) if declared is None else declared

@@ -1,60 +1,97 @@
 """Between text and tokens: prompts in, songs out a token at a time. Needs neither torch nor transformers."""
 
-import json
-from collections.abc import Sequence
-from typing import Any, Self
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
-from tokenizers import Tokenizer
-from tokenizers.decoders import DecodeStream
+from tokenizers import AddedToken, Tokenizer
 
 from model.checkpoint.folder import Checkpoint
-from model.errors import CheckpointError, PromptTooLong
-from model.song import BOS_TOKEN, EOS_TOKEN
+from model.checkpoint.special_tokens import SpecialTokens, looks_like_control
+from model.errors import CheckpointError, PromptTooLong, SongFailed
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
 
 _UNFINISHED_CHARACTER = "\ufffd"
+
+_CUTTABLE = 2
+"""Characters of the shortest text that can be cut in two."""
 
 
 class SongTokenizer:
     """A checkpoint's tokenizer, as songs need it.
 
+    Control tokens can neither be typed nor appear: what a member types is split like any other text, and what the
+    model draws of them is not shown. Cutting and filling up to a length, which a tokenizer's file may ask for, is off.
+
     Args:
-        tokenizer: Splits text; a special token that a member types is split like any other text.
-        start_id: The token that opens a song; none where the vocabulary has none.
-        end_id: The token that closes it; none where the vocabulary has none.
+        tokenizer: Splits text; is changed.
+        special: The tokens that are no text.
+        vocab_size: Ids that the model knows.
     """
 
-    def __init__(self, tokenizer: Tokenizer, start_id: int | None, end_id: int | None) -> None:
-        tokenizer.encode_special_tokens = True
+    def __init__(self, tokenizer: Tokenizer, special: SpecialTokens, vocab_size: int) -> None:
         self._tokenizer = tokenizer
-        self.start_id = start_id
-        self.end_id = end_id
+        self.start_id = special.start
+        self.ends = special.ends
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+        self.size = len(vocabulary)
+        self.vocab_size = vocab_size
+        self.lacking = tuple(sorted(set(range(vocab_size)) - set(vocabulary.values()) - set(special.ends)))
+        """Ids of the model that mean nothing: a vocabulary is often padded to a round number."""
+        self.beyond = tuple(token for token, number in vocabulary.items() if number >= vocab_size)
+        """Tokens that the model does not know."""
+        tokenizer.add_special_tokens(self._control_tokens(special, vocabulary))
+        tokenizer.encode_special_tokens = True
+        self._untypable = self._find_untypable(special)
 
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> Self:
         """Load a checkpoint's tokenizer.
 
         Raises:
-            CheckpointError: Where its files are damaged.
+            CheckpointError: Where its files are damaged, or belong to a model with other tokens.
         """
         try:
-            tokenizer = _read_tokenizer(checkpoint)
-            named = _named_tokens(checkpoint)
+            tokenizer = _read_tokenizer(checkpoint.path)
+            vocab_size = _vocab_size(checkpoint, tokenizer)
+            special = SpecialTokens.declared(checkpoint.path, tokenizer.token_to_id, vocab_size)
         # The library raises nothing narrower.
         except Exception as error:
             raise CheckpointError(
                 f"The tokenizer of {checkpoint.path} does not load ({error}): copy the whole folder again."
             ) from error
+        base_size = tokenizer.get_vocab_size(with_added_tokens=False)
+        if base_size > vocab_size:
+            raise CheckpointError(
+                f"The tokenizer of {checkpoint.path} is another model's: it has {base_size:,} tokens, and the model "
+                f"knows {vocab_size:,}. Copy the tokenizer files of the model that it was trained with."
+            )
+        return cls(tokenizer, special, vocab_size)
 
-        def first_known(*tokens: str | None) -> int | None:
-            ids = (tokenizer.token_to_id(token) for token in tokens if token)
-            return next((number for number in ids if number is not None), None)
-
-        # The tokens that the tokenizer names, else our own, else GPT-2's one token for both.
-        return cls(
-            tokenizer,
-            start_id=first_known(named.get("bos_token"), BOS_TOKEN, EOS_TOKEN),
-            end_id=first_known(named.get("eos_token"), EOS_TOKEN),
+    @classmethod
+    def wrap(cls, tokenizer: "PreTrainedTokenizerBase") -> Self:
+        """Return the same of a tokenizer in memory, which stays as it is."""
+        end: int | None = tokenizer.eos_token_id
+        special = SpecialTokens(
+            start=tokenizer.bos_token_id if tokenizer.bos_token_id is not None else end,
+            ends=() if end is None else (end,),
+            named=frozenset(tokenizer.all_special_tokens),
+            unknown=tokenizer.unk_token,
         )
+        return cls(Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()), special, len(tokenizer))
+
+    def token(self, number: int) -> str:
+        """Return a token as it stands in the vocabulary."""
+        return self._tokenizer.id_to_token(number) or f"#{number}"
 
     def encode(self, text: str, context: int) -> list[int]:
         """Return the tokens of a prompt, start token included.
@@ -65,54 +102,139 @@ class SongTokenizer:
 
         Raises:
             PromptTooLong: Where the prompt leaves no room to write in.
+            SongFailed: Where the tokenizer cannot read it, or there is nothing to begin with.
         """
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        ids = self.split(text)
         if self.start_id is not None:
             ids = [self.start_id, *ids]
+        if not ids:
+            raise SongFailed("This model cannot begin without opening words: please give the song some.")
         if len(ids) >= context:
             raise PromptTooLong(f"That prompt takes {len(ids)} tokens of the model's {context}: please shorten it.")
         return ids
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of tokens without special ones, and without a last character that is not finished."""
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
-        return text.rstrip(_UNFINISHED_CHARACTER)
+    def split(self, text: str) -> list[int]:
+        """Return the tokens of a text, without a start token.
 
-    def stream(self) -> "TextStream":
-        """Return an empty text that grows by tokens."""
-        return TextStream(self._tokenizer)
+        Raises:
+            SongFailed: Where the tokenizer cannot read it.
+        """
+        with _failing_alone("The model's tokenizer cannot read that prompt: please try other words."):
+            return self._encode(text)
+
+    def text_of(self, token: int) -> str:
+        """Return the text of a token by itself, a part of a character as ``U+FFFD``; none of a control token."""
+        text: str = self._tokenizer.decode([token], skip_special_tokens=True)
+        return text
+
+    def stream(self, prompt_ids: Sequence[int] = ()) -> "TextStream":
+        """Return an empty text that grows by tokens, after those of a prompt."""
+        return TextStream(self._tokenizer, prompt_ids)
+
+    def _encode(self, text: str) -> list[int]:
+        """Split text into tokens, no control token among them.
+
+        A vocabulary may have a control token as a word, which the library then finds in text: that text is cut after
+        its first character, and the parts are split on their own.
+        """
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        found = [span for number, span in zip(encoding.ids, encoding.offsets, strict=True) if number in self._untypable]
+        if not found or len(text) < _CUTTABLE:
+            return [number for number in encoding.ids if number not in self._untypable]
+        inside = {cut for start, end in found for cut in (start, start + 1, end) if 0 < cut < len(text)}
+        cuts = sorted({0, len(text)} | (inside or {len(text) // 2}))
+        return [number for start, end in pairwise(cuts) for number in self._encode(text[start:end])]
+
+    def _control_tokens(self, special: SpecialTokens, vocabulary: dict[str, int]) -> list[AddedToken]:
+        """Return the tokens that are to be no text: the special ones, those that look so, those beyond the model."""
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        contents = [
+            token.content
+            for token in added
+            if token.special or looks_like_control(token.content) or vocabulary[token.content] >= self.vocab_size
+        ]
+        named = [token for token in special.named if token in vocabulary]
+        return [AddedToken(token, special=True, normalized=False) for token in dict.fromkeys([*contents, *named])]
+
+    def _find_untypable(self, special: SpecialTokens) -> frozenset[int]:
+        added = self._tokenizer.get_added_tokens_decoder().items()
+        control = {number for number, token in added if token.special}
+        # What stands for unknown text is read where a prompt has such text.
+        unknown = {self._tokenizer.token_to_id(token) for token in (special.unknown, "<unk>", "[UNK]") if token}
+        return frozenset(control - (unknown - {special.start, *special.ends}))
 
 
 class TextStream:
-    """The text of tokens as they come, whole characters only."""
+    """The text of tokens as they come, whole characters only.
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    Each token is read behind those before it, since a decoder may take the space off the first.
+
+    Args:
+        tokenizer: Makes text of tokens.
+        prompt_ids: The tokens that stand before.
+
+    Raises:
+        SongFailed: Where the tokenizer makes no text of those.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, prompt_ids: Iterable[int]) -> None:
         self.text = ""
         self._tokenizer = tokenizer
-        self._stream = DecodeStream(skip_special_tokens=True)
+        self._context = list(prompt_ids)
+        self._pending: list[int] = []
+        with _failing_alone(_NO_TEXT):
+            self._before = self._decode(self._context)
 
     def push(self, token: int) -> None:
-        """Add a token; its text comes once its last character is whole."""
-        self.text += self._stream.step(self._tokenizer, token) or ""
+        """Add a token; its text comes once its last character is whole.
+
+        Raises:
+            SongFailed: Where the tokenizer makes no text of it.
+        """
+        self._pending.append(token)
+        with _failing_alone(_NO_TEXT):
+            text = self._decode(self._context + self._pending)[len(self._before) :]
+            if not text or text.endswith(_UNFINISHED_CHARACTER):
+                return
+            self._context, self._pending = self._pending, []
+            self._before = self._decode(self._context)
+        self.text += text
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return text
 
 
-def _read_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
-    file = checkpoint.path / "tokenizer.json"
-    if file.is_file():
-        return Tokenizer.from_file(str(file))
-    # Older folders have vocab.json and merges.txt, which transformers puts together; it takes seconds to import.
-    from transformers import AutoTokenizer  # noqa: PLC0415
-
-    tokenizer: Tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False).backend_tokenizer
-    return tokenizer
+_NO_TEXT = "The model wrote what is no text: please try again, with other settings."
 
 
-def _named_tokens(checkpoint: Checkpoint) -> dict[str, str]:
-    """Return the special tokens that ``tokenizer_config.json`` names."""
-    file = checkpoint.path / "tokenizer_config.json"
-    config: dict[str, Any] = json.loads(file.read_bytes()) if file.is_file() else {}
-    tokens = {name: config.get(name) for name in ("bos_token", "eos_token")}
-    # A token is a string, or an object with its content.
-    return {
-        name: str(token["content"] if isinstance(token, dict) else token) for name, token in tokens.items() if token
-    }
+@contextmanager
+def _failing_alone(sentence: str) -> Iterator[None]:
+    """Make of whatever the library raises an error of one song: it panics with what is no ``Exception``."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        log.warning("A song ends: %r", error)
+        raise SongFailed(sentence) from error
+
+
+def _read_tokenizer(folder: Path) -> Tokenizer:
+    """Read ``tokenizer.json``, or put a tokenizer together from older files, with what was added to them."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        # transformers puts it together; it takes seconds to import.
+        from transformers import AutoTokenizer  # noqa: PLC0415
+
+        backend = AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer
+        return Tokenizer.from_str(backend.to_str())
+    return Tokenizer.from_file(str(file))
+
+
+def _vocab_size(checkpoint: Checkpoint, tokenizer: Tokenizer) -> int:
+    """Return how many ids the model has: what ``config.json`` says, or its architecture has by default."""
+    config = checkpoint.read_config()
+    default = 50_257 if config.get("model_type") == "gpt2" else tokenizer.get_vocab_size(with_added_tokens=True)
+    size: int = config.get("vocab_size", default)
+    return size

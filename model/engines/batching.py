@@ -9,6 +9,7 @@ import torch
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.tokenizer import SongTokenizer
 from model.engines.interface import FinishReason, RequestState
+from model.engines.lyric_rules import LyricRules
 from model.engines.scheduler import Scheduler
 from model.engines.sequence import Sequence, SequenceGroup
 from model.errors import SongFailed
@@ -19,6 +20,8 @@ from model.song import format_prompt, with_opening_tag
 log = logging.getLogger(__name__)
 
 _SPOILT = "The model gave no usable probabilities for the next word: please try again, with other settings."
+
+_NOT_COUNTED = -1
 
 
 class BatchingEngine:
@@ -31,17 +34,28 @@ class BatchingEngine:
         network: Its model.
         tokenizer: Its tokenizer.
         slots: How many songs run at the same time.
+        rules: How its songs are written beside their sampling.
     """
 
-    def __init__(self, checkpoint: Checkpoint, network: Network[Any], tokenizer: SongTokenizer, slots: int) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        network: Network[Any],
+        tokenizer: SongTokenizer,
+        slots: int,
+        rules: LyricRules | None = None,
+    ) -> None:
         self.checkpoint = checkpoint
         self._network = network
         self._tokenizer = tokenizer
         self._slots = slots
+        self._rules = rules or LyricRules()
         self._context = network.architecture.context
         self._cache = network.make_cache(slots)
-        # The tokens of each slot, for the repetition penalty; behind the last stands the first again.
-        self._seen = torch.zeros(slots, self._context, dtype=torch.int64, device=network.device)
+        # No token has them, so they are never drawn.
+        self._lacking = torch.tensor(tokenizer.lacking, dtype=torch.int64, device=network.device)
+        # The tokens of each slot that the repetition penalty counts, each at its place; -1 stands for none.
+        self._seen = torch.full((slots, self._context), _NOT_COUNTED, dtype=torch.int64, device=network.device)
         self.reset()
 
     def reset(self) -> None:
@@ -65,14 +79,28 @@ class BatchingEngine:
         request = state.request
         opening = with_opening_tag(self.checkpoint.opening_tag, request.prompt)
         ids = self._tokenizer.encode(format_prompt(request.header, opening), self._context)
-        if not ids:
-            raise SongFailed("This model cannot begin without opening words: please give the song some.")
-        if max(ids) >= self._network.architecture.vocabulary:
-            raise SongFailed(
-                "The model's tokenizer is another model's: whoever hosts the bot has to copy its folder again."
-            )
         max_length = min(request.sampling.max_length, self._context - len(ids))
-        self._scheduler.add(SequenceGroup(state, opening, ids, max_length, self._network.make_prompt(len(ids) - 1)))
+        counted = self._counted(ids, len(str(request.header)))
+        cache = self._network.make_prompt(len(ids) - 1)
+        self._scheduler.add(SequenceGroup(state, self._rules, opening, ids, counted, max_length, cache))
+
+    def _counted(self, prompt_ids: list[int], header: int) -> list[int]:
+        """Return the tokens of a prompt that the penalty counts, -1 in the place of any other.
+
+        Args:
+            prompt_ids: All of them.
+            header: How many characters of its text are the header's.
+        """
+        if not self._rules.penalizes_words:
+            return prompt_ids
+        text = self._tokenizer.stream()
+        counted = []
+        for token in prompt_ids:
+            before = text.text
+            text.push(token)
+            counts = len(text.text) > header and self._rules.counts(self._tokenizer.text_of(token), before)
+            counted.append(token if counts else _NOT_COUNTED)
+        return counted
 
     def step(self, on_update: Callable[[RequestState], None]) -> None:
         """Write a token for every running song; see ``Engine.step``.
@@ -123,8 +151,8 @@ class BatchingEngine:
         assert group.cache is not None, "songs wait for it"
         slot = len(self._sequences)
         self._cache.load(slot, group.cache)
-        self._seen[slot] = group.prompt_ids[0]
-        self._seen[slot, : len(group.prompt_ids)] = torch.tensor(group.prompt_ids, device=self._network.device)
+        self._seen[slot] = _NOT_COUNTED
+        self._seen[slot, : len(group.prompt_ids)] = torch.tensor(group.counted, device=self._network.device)
         self._sequences.append(sequence)
         group.running[sequence.number] = sequence
         self._params = None
@@ -136,19 +164,22 @@ class BatchingEngine:
             return
         lengths = [sequence.length for sequence in sequences]
         logits = self._network.decode([sequence.last_token for sequence in sequences], lengths, self._cache)
+        if len(self._lacking):
+            logits.index_fill_(1, self._lacking, -torch.inf)
         tokens = self._draw(sequences, logits, max(lengths) + 1)
         ended: dict[int, FinishReason] = {}
         for slot, (sequence, token) in enumerate(zip(sequences, tokens, strict=True)):
             if token < 0:
                 sequence.error = sequence.error or SongFailed(_SPOILT)
                 ended[slot] = "cancelled"
-            elif reason := sequence.push(token):
+            elif reason := sequence.push(sequence.returning.popleft() if sequence.returning else token):
                 ended[slot] = reason
             sequence.group.note(sequence)
             changed[sequence.group] = None
+        counted = [sequence.last_token if sequence.counts else _NOT_COUNTED for sequence in sequences]
         self._seen[range(len(sequences)), [length + 1 for length in lengths]] = torch.tensor(
-            tokens, device=self._network.device
-        ).clamp_(min=0)
+            counted, device=self._network.device
+        )
         self._leave(ended, changed)
 
     def _draw(self, sequences: list[Sequence], logits: torch.Tensor, num_seen: int) -> list[int]:

@@ -11,6 +11,7 @@ from model.checkpoint.tokenizer import SongTokenizer
 from model.checkpoint.weights import Weights
 from model.engines.batching import BatchingEngine
 from model.engines.interface import Engine, EngineOptions
+from model.engines.lyric_rules import LyricRules
 from model.errors import SettingsError
 from model.network.base import Network
 from model.network.cache import slot_bytes
@@ -55,7 +56,7 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
         _compile_kernels(network)
     slots = count_slots(model, options, device, dtype)
     log.info("Up to %d songs side by side on the %s, with %s weights", slots, device.type, precision)
-    return BatchingEngine(checkpoint, network, tokenizer, slots)
+    return BatchingEngine(checkpoint, network, tokenizer, slots, LyricRules.of(checkpoint, options))
 
 
 def choose_precision(options: EngineOptions, device: torch.device) -> Precision:

@@ -83,6 +83,10 @@ class EngineOptions:
     """Memory for the keys and values of these songs, in GB of 10^9 bytes; none is half of what is free."""
     precision: Literal["auto", "int8", "bfloat16", "float16", "float32"] = "auto"
     """Of the weights; auto is the fastest that the machine has."""
+    penalizes: Literal["auto", "words", "tokens"] = "auto"
+    """What the repetition penalty holds back; auto is what the checkpoint says."""
+    choruses_return: bool = True
+    """Whether a chorus that opens again is given back as it was, in checkpoints that learnt so."""
 
 
 class Engine(Protocol):

@@ -7,34 +7,25 @@ from collections.abc import Callable
 from typing import Self
 
 import torch
-from transformers import (
-    GenerationConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
+from transformers import GenerationConfig, PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 
 from model.checkpoint.folder import Checkpoint
-from model.checkpoint.pretrained import end_token_id, load_pretrained, start_token_id
+from model.checkpoint.pretrained import load_pretrained
+from model.checkpoint.tokenizer import SongTokenizer
 from model.engines.interface import FinishReason, GeneratedSong, Request, SerialEngine
-from model.errors import PromptTooLong
+from model.errors import SongFailed
 from model.network.machine import use_threads
 from model.sampling.params import SamplingParams
 from model.song import cut_at_line_end, format_prompt, with_opening_tag
-
-_UNFINISHED_CHARACTER = "\ufffd"
 
 
 class ReferenceEngine(SerialEngine):
     """An ``Engine`` over ``PreTrainedModel.generate``."""
 
-    def __init__(self, checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: SongTokenizer) -> None:
         super().__init__(checkpoint)
         self._model = model.eval()
         self._tokenizer = tokenizer
-        self._start_id = start_token_id(tokenizer)
-        self._end_id = end_token_id(tokenizer)
         self._context: int = model.config.max_position_embeddings
 
     @classmethod
@@ -45,9 +36,9 @@ class ReferenceEngine(SerialEngine):
             CheckpointError: Where the checkpoint does not load.
         """
         use_threads()
-        model, tokenizer = load_pretrained(checkpoint)
+        model, _ = load_pretrained(checkpoint)
         model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
-        return cls(checkpoint, model, tokenizer)
+        return cls(checkpoint, model, SongTokenizer.load(checkpoint))
 
     def generate(
         self,
@@ -57,34 +48,23 @@ class ReferenceEngine(SerialEngine):
     ) -> tuple[GeneratedSong, ...]:
         """Write the songs of one request; see ``SerialEngine.generate``."""
         opening = with_opening_tag(self.checkpoint.opening_tag, request.prompt)
-        prompt_ids = self._encode(format_prompt(request.header, opening))
-        watch = _Watch(
-            lambda rows: on_progress(tuple(opening + self._decode(row) for row in rows)),
-            should_stop,
-            num_prompt_tokens=len(prompt_ids),
-        )
+        prompt_ids = self._tokenizer.encode(format_prompt(request.header, opening), self._context)
+        rows = [_Row(self._tokenizer, prompt_ids) for _ in range(request.sampling.num_return_sequences)]
+        watch = _Watch(rows, lambda: on_progress(tuple(opening + row.text for row in rows)), should_stop)
         input_ids = torch.tensor([prompt_ids], device=self._model.device)  # (1, prompt)
         # generate draws from the process's default generator; nothing else in the process does.
         torch.manual_seed(request.sampling.seed or 0)
         max_length = min(request.sampling.max_length, self._context - len(prompt_ids))
-        output_ids = self._model.generate(
+        self._model.generate(
             input_ids=input_ids,
             attention_mask=torch.ones_like(input_ids),
             generation_config=self._generation_config(request.sampling, max_length),
             stopping_criteria=StoppingCriteriaList([watch]),
-        )  # (songs, prompt + at most max_length)
-        return tuple(self._song(opening, row, max_length) for row in output_ids[:, len(prompt_ids) :].tolist())
-
-    def _encode(self, text: str) -> list[int]:
-        # Special tokens that a member types are split into plain text: only ours open a song.
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-        if self._start_id is not None:
-            ids = [self._start_id, *ids]
-        if len(ids) >= self._context:
-            raise PromptTooLong(
-                f"That prompt takes {len(ids)} tokens of the model's {self._context}: please shorten it."
-            )
-        return ids
+        )
+        songs = tuple(row.end(opening, max_length) for row in rows if row.error is None)
+        if not songs:
+            raise rows[0].error or SongFailed("The model wrote nothing.")
+        return songs
 
     def _generation_config(self, sampling: SamplingParams, max_length: int) -> GenerationConfig:
         return GenerationConfig(
@@ -95,41 +75,60 @@ class ReferenceEngine(SerialEngine):
             repetition_penalty=sampling.repetition_penalty,
             num_return_sequences=sampling.num_return_sequences,
             max_new_tokens=max_length,
-            eos_token_id=self._end_id,
-            pad_token_id=self._end_id,
+            eos_token_id=list(self._tokenizer.ends) or None,
+            pad_token_id=next(iter(self._tokenizer.ends), 0),
+            suppress_tokens=list(self._tokenizer.lacking) or None,
         )
 
-    def _song(self, opening: str, row: list[int], max_length: int) -> GeneratedSong:
-        written = self._decode(row)
-        if self._end_id in row:
-            num_tokens = row.index(self._end_id) + 1
-            return GeneratedSong((opening + written).strip(), "stop", num_tokens)
-        reason: FinishReason = "length" if len(row) >= max_length else "cancelled"
-        return GeneratedSong((opening + cut_at_line_end(written)).strip(), reason, len(row))
 
-    def _decode(self, row: list[int]) -> str:
-        """Return what was written, up to the end token, without the last character while it is unfinished."""
-        if self._end_id in row:
-            row = row[: row.index(self._end_id)]
-        text = self._tokenizer.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return str(text).rstrip(_UNFINISHED_CHARACTER)
+class _Row:
+    """One of the songs that ``generate`` writes, as text."""
+
+    def __init__(self, tokenizer: SongTokenizer, prompt_ids: list[int]) -> None:
+        self.error: SongFailed | None = None
+        self._stream = tokenizer.stream(prompt_ids)
+        self._ends = tokenizer.ends
+        self._num_tokens = 0
+        self._has_ended = False
+
+    @property
+    def text(self) -> str:
+        """What was written after the prompt."""
+        return self._stream.text
+
+    def push(self, token: int) -> None:
+        """Add a token; behind the end, ``generate`` fills up."""
+        if self._has_ended or self.error is not None:
+            return
+        self._num_tokens += 1
+        self._has_ended = token in self._ends
+        if self._has_ended:
+            return
+        try:
+            self._stream.push(token)
+        except SongFailed as error:
+            self.error = error
+
+    def end(self, opening: str, max_length: int) -> GeneratedSong:
+        """Return the song as it ends: where the model did not end it, with its last whole line."""
+        if self._has_ended:
+            return GeneratedSong((opening + self.text).strip(), "stop", self._num_tokens)
+        reason: FinishReason = "length" if self._num_tokens >= max_length else "cancelled"
+        return GeneratedSong((opening + cut_at_line_end(self.text)).strip(), reason, self._num_tokens)
 
 
 class _Watch(StoppingCriteria):
     """Sees every step of ``generate``: passes the new tokens on, and ends the songs when asked to."""
 
-    def __init__(
-        self,
-        on_tokens: Callable[[list[list[int]]], None],
-        should_stop: Callable[[], bool],
-        *,
-        num_prompt_tokens: int,
-    ) -> None:
-        self._on_tokens = on_tokens
+    def __init__(self, rows: list[_Row], on_step: Callable[[], None], should_stop: Callable[[], bool]) -> None:
+        self._rows = rows
+        self._on_step = on_step
         self._should_stop = should_stop
-        self._num_prompt_tokens = num_prompt_tokens
 
     def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:  # noqa: ARG002
         """Return whether each row is to end, shape (songs,); ``input_ids`` is (songs, prompt + new)."""
-        self._on_tokens(input_ids[:, self._num_prompt_tokens :].tolist())
-        return torch.full((len(input_ids),), self._should_stop(), device=input_ids.device)
+        for row, token in zip(self._rows, input_ids[:, -1].tolist(), strict=True):
+            row.push(token)
+        self._on_step()
+        must_stop = self._should_stop()
+        return torch.tensor([must_stop or row.error is not None for row in self._rows], device=input_ids.device)

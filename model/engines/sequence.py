@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from model.checkpoint.tokenizer import SongTokenizer
 from model.engines.interface import FinishReason, GeneratedSong, RequestState
-from model.errors import GenerationStopped
+from model.engines.lyric_rules import LyricRules
+from model.errors import GenerationStopped, SongFailed
 from model.network.cache import KVCache
 from model.sampling.params import SamplingParams
-from model.song import cut_at_line_end
+from model.song import cut_at_line_end, without_open_end
 
 
 class Sequence:
@@ -28,11 +29,15 @@ class Sequence:
         self.tokens: list[int] = []
         self.error: Exception | None = None
         self._tokenizer = tokenizer
-        self._text = tokenizer.stream()
+        self._text = tokenizer.stream(group.prompt_ids)
         # The numbers are those of this song alone, so that they are the same whoever else sings.
         self._random = random.Random(f"{sampling.seed or 0}/{number}")  # noqa: S311 - it keeps no secret
         self.uniform = self._random.random()
         """In [0, 1): decides what the next token is."""
+        self.returning: deque[int] = deque()
+        """Tokens that come next without being drawn: of a chorus that has opened again."""
+        self.counts = True
+        """Whether the repetition penalty counts the last token."""
 
     @property
     def sampling(self) -> SamplingParams:
@@ -54,19 +59,40 @@ class Sequence:
         """How many tokens stand before it, in prompt and song."""
         return len(self.group.prompt_ids) + len(self.tokens) - 1
 
+    @property
+    def lyric(self) -> str:
+        """What is written of the song, the prompt included, whole characters only."""
+        return self.group.opening + self.text
+
     def push(self, token: int) -> FinishReason | None:
-        """Add a token; return why the song ends with it, if it does."""
+        """Add a token; return why the song ends with it, if it does. One that has no text fails the song."""
+        before = self.lyric
         self.tokens.append(token)
         self.uniform = self._random.random()
-        if token == self._tokenizer.end_id:
+        if token in self._tokenizer.ends:
             return "stop"
-        self._text.push(token)
+        try:
+            self.counts = self.group.rules.counts(self._tokenizer.text_of(token), before)
+            self._text.push(token)
+            if not self.returning and self.lyric != before and self.lyric.endswith("\n") and self._ends_with_line():
+                return "stop"
+        except SongFailed as error:
+            self.error = error
+            return "cancelled"
         return "length" if len(self.tokens) >= self.group.max_length else None
+
+    def _ends_with_line(self) -> bool:
+        """Return whether the song ends with the line that has just ended; if not, see which lines come back now."""
+        room = (self.group.max_length - len(self.tokens)) * len(self.text) / len(self.tokens)
+        lines = self.group.rules.returning(self.lyric)
+        if lines is not None and len(lines) <= room:
+            self.returning.extend(self._tokenizer.split(lines))
+            return False
+        return self.group.rules.ends(self.lyric, room if lines is None else 0)
 
     def song(self, reason: FinishReason) -> GeneratedSong:
         """Return the song as it ends: where the model did not end it, with its last whole line."""
-        written = self._tokenizer.decode(self.tokens[:-1] if reason == "stop" else self.tokens)
-        kept = written if reason == "stop" else cut_at_line_end(written)
+        kept = without_open_end(self.text) if reason == "stop" else cut_at_line_end(self.text)
         return GeneratedSong((self.group.opening + kept).strip(), reason, len(self.tokens))
 
 
@@ -75,9 +101,12 @@ class SequenceGroup:
     """The songs of one request, in the batch or waiting for it: their prompt, and what has become of them."""
 
     state: RequestState
+    rules: LyricRules
     opening: str
     """What every lyric opens with: the opening tag and the prompt."""
     prompt_ids: list[int]
+    counted: list[int]
+    """Those that the repetition penalty counts, -1 in the place of any other."""
     max_length: int
     """Tokens to write, as the context allows."""
     cache: KVCache | None
@@ -103,7 +132,7 @@ class SequenceGroup:
 
     def note(self, sequence: Sequence) -> None:
         """Take the text that a sequence has by now."""
-        self._lyrics[sequence.number] = self.opening + sequence.text
+        self._lyrics[sequence.number] = sequence.lyric
 
     def end(self, sequence: Sequence, reason: FinishReason) -> None:
         """Take a song that has ended; one that failed, or has not a token, leaves no song."""

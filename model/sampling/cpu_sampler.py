@@ -27,9 +27,11 @@ def penalize(logits: Array, seen: Indices, penalty: Array) -> None:
     scores = np.empty(count, np.float32)
     for row in range(rows):
         for place in range(count):
-            scores[place] = logits[row, seen[row, place]]
+            scores[place] = logits[row, seen[row, place]] if seen[row, place] >= 0 else _F(0)
         for place in range(count):
             score = scores[place]
+            if seen[row, place] < 0:
+                continue
             logits[row, seen[row, place]] = score * penalty[row, 0] if score < _F(0) else score / penalty[row, 0]
 
 
@@ -128,12 +130,13 @@ def _apply_top_p(scores: Array, weights: Array, limit: float) -> None:
         num_equal += scores[place] == bound
         weights[place] = weights[place] if scores[place] >= bound else _F(0)
     num_left = max(1, int(np.ceil((limit - above) / weight))) if weight > 0 else 1
-    place = len(scores) - 1
+    # The first of them go, as a stable sort has it.
+    place = 0
     while num_equal > num_left:
         if scores[place] == bound:
             weights[place] = _F(0)
             num_equal -= 1
-        place -= 1
+        place += 1
 
 
 @compiled

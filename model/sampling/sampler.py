@@ -52,12 +52,21 @@ def penalize(logits: torch.Tensor, seen: torch.Tensor, penalty: torch.Tensor) ->
 
     Args:
         logits: Shape (rows, vocabulary).
-        seen: Ids in prompt and song, shape (rows, any); repeats do no harm.
+        seen: Ids in prompt and song, shape (rows, any); repeats do no harm, and below 0 stands nothing.
         penalty: Shape (rows, 1); 1 changes nothing.
     """
     if logits.device.type == "cpu":
         cpu_sampler.penalize(logits.numpy(), seen.contiguous().numpy(), penalty.numpy())
-        return
+    else:
+        penalize_scattered(logits, seen, penalty)
+
+
+def penalize_scattered(logits: torch.Tensor, seen: torch.Tensor, penalty: torch.Tensor) -> None:
+    """Hold back as ``penalize`` does, on any device."""
+    # All writes to one place have to be the same, so nothing is written as some token that was seen, if one was.
+    seen = torch.where(seen < 0, seen.amax(1, keepdim=True), seen)
+    penalty = torch.where(seen[:, :1] < 0, 1.0, penalty)
+    seen = seen.clamp(min=0)
     scores = logits.gather(1, seen)
     logits.scatter_(1, seen, torch.where(scores < 0, scores * penalty, scores / penalty))
 
@@ -80,11 +89,15 @@ def sample(logits: torch.Tensor, params: RowParams, uniform: torch.Tensor) -> to
 
 
 def sample_sorted(logits: torch.Tensor, params: RowParams, uniform: torch.Tensor) -> torch.Tensor:
-    """Draw as ``sample`` does, on any device: a GPU sorts whole vocabularies sooner than it answers in between."""
+    """Draw as ``sample`` does, on any device: a GPU sorts whole vocabularies sooner than it answers in between.
+
+    What is left is laid out by id, so that a number draws the token that it draws on the CPU.
+    """
     scores, ids = filter_sorted(logits, params)
-    running = scores.softmax(1).cumsum(1, dtype=torch.float64)
-    place = (running <= uniform * running[:, -1:]).sum(1, keepdim=True).clamp(max=running.shape[1] - 1)
-    return torch.where(scores[:, -1].isfinite(), ids.gather(1, place).squeeze(1), -1)
+    weights = torch.zeros_like(scores).scatter_(1, ids, scores.softmax(1))
+    running = weights.cumsum(1, dtype=torch.float64)
+    place = (running <= uniform * running[:, -1:]).sum(1).clamp(max=running.shape[1] - 1)
+    return torch.where(scores[:, -1].isfinite(), place, -1)
 
 
 def filter_sorted(logits: torch.Tensor, params: RowParams) -> tuple[torch.Tensor, torch.Tensor]:

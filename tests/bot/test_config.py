@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from bot.config import Config
-from bot.layers import CEILED, Ceilings, Layer
+from bot.sampling.layers import Ceilings, Layer
+from bot.sampling.parameters import CEILED
 from model import SamplingParams, describe_violations
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"

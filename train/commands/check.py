@@ -3,7 +3,6 @@
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from model.checkpoint.bundled import BUNDLED
 from model.checkpoint.folder import Checkpoint
 from model.errors import CheckpointError
+from model.paths import expand_home
 from model.song import EOS_TOKEN, HEADER_FIELDS
 from train.config import CheckConfig
 from train.songs.problems import Problem
@@ -75,7 +75,7 @@ def check(config: CheckConfig) -> None:
 def _open_base(source: str) -> tuple[Base | None, str]:
     """Return the base, or None and why there is none."""
     try:
-        path = Path(source).expanduser()
+        path = expand_home(source)
         # Of a model on the hub only the tokenizer is fetched: counting needs no weights.
         where = (
             Checkpoint.open(source)

@@ -90,7 +90,7 @@ class _TokenLoss(torch.autograd.Function):
     def forward(ctx: Any, hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         grad = torch.empty_like(hidden)
         total = torch.zeros((), dtype=torch.float64)
-        # Memory of this size is given back to the system when it is free, and taking it anew costs more than the product.
+        # The system takes back free memory of this size, and giving it anew takes longer than the product.
         logits = hidden.new_empty(_LOGIT_ROWS, len(head))
         chances = torch.empty_like(logits)
         for rows, labels, out in zip(

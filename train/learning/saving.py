@@ -83,6 +83,9 @@ def describe_run(config: FitConfig, split: Split) -> Metadata:
         header_fields=split.header_fields,
         header_values=split.header_values,
         opening_tag=split.opening_tag,
+        penalizes="words" if split.has_stanzas else "tokens",
+        choruses_return=split.choruses_return,
+        has_stanzas=split.has_stanzas,
         created=datetime.now(UTC),
     )
 

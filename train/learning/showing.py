@@ -7,6 +7,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from model.checkpoint.folder import Checkpoint
+from model.checkpoint.tokenizer import SongTokenizer
 from model.engines.choice import load_engine
 from model.engines.interface import EngineOptions, Request
 from model.engines.reference import ReferenceEngine
@@ -27,6 +28,6 @@ def song_of_learner(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, 
     """Return a song by a model in training, whose random numbers stay as they were."""
     request = replace(_SONG, prompt=with_opening_tag(opening_tag, ""))
     with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
-        engine = ReferenceEngine(Checkpoint("", Path(), None), model, tokenizer)
+        engine = ReferenceEngine(Checkpoint("", Path(), None), model, SongTokenizer.wrap(tokenizer))
         (song,) = engine.generate(request, lambda _: None, lambda: False)
     return song.lyric

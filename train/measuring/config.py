@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import CliPositionalArg
 
 from model.sampling.params import SamplingParams
-from train.config import DataConfig
+from train.command_line import ARGUMENT
+from train.config import DataConfig, Name
 
 
 class _Measuring(DataConfig):
@@ -27,20 +27,28 @@ class _Measuring(DataConfig):
 
 
 class _OneCheckpoint(BaseModel):
-    checkpoint: CliPositionalArg[str] = Field(description="Checkpoint folder or hub id")
+    checkpoint: Annotated[Name, ARGUMENT] = Field(description="Checkpoint folder or hub id")
 
 
 class _TwoCheckpoints(BaseModel):
-    first: CliPositionalArg[str] = Field(description="Checkpoint folder or hub id; DATA are the songs it learnt from")
-    second: CliPositionalArg[str] = Field(description="Checkpoint folder or hub id to compare it with")
+    first: Annotated[Name, ARGUMENT] = Field(
+        description="Checkpoint folder or hub id; DATA are the songs it learnt from"
+    )
+    second: Annotated[Name, ARGUMENT] = Field(description="Checkpoint folder or hub id to compare it with")
 
 
 class EvaluateConfig(_Measuring, _OneCheckpoint):
-    """Measure a checkpoint on the songs that were held out when it was trained."""
+    """Measure a checkpoint on songs that it did not learn.
+
+    Those are the songs that were held out when it was trained.
+    """
 
 
 class CompareConfig(_Measuring, _TwoCheckpoints):
-    """Measure two checkpoints side by side; the better value of each row is bold."""
+    """Measure two checkpoints side by side.
+
+    The better value of each row is bold.
+    """
 
 
 class SampleConfig(SamplingParams, _OneCheckpoint):

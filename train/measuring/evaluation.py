@@ -1,10 +1,11 @@
 """Measures a checkpoint: how well it foresees songs held out, and how the songs read that it writes."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
+from typing import Self
 
 import torch
 
@@ -18,7 +19,10 @@ from model.sampling.params import SamplingParams
 from model.song import Header, Song
 from train.measuring.likelihood import Likelihood, measure_likelihood
 from train.songs.split import Split
+from train.songs.table_on_disk import Songs
 from train.words.originality import Originality, measure_originality
+from train.words.slips import Lyric, Slips, measure_slips
+from train.words.sung import words_of
 from train.words.wording import Wording, measure_wording, share
 
 log = logging.getLogger(__name__)
@@ -31,6 +35,7 @@ TEMPERATURES = (0.4, 0.7, 1.0)
 
 _SONGS_PER_PROMPT = 4
 _OPENING_WORDS = 3
+_OF_GENERATED = ("songs", "clean_endings", "whole_songs", "whole_songs_default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +48,35 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Language:
+    """What the words of some songs tell of them."""
+
+    wording: Wording
+    slips: Slips
+
+    @classmethod
+    def of(cls, lyrics: Sequence[Lyric], learnt: Songs) -> Self:
+        """Measure lyrics; words of the songs that were learnt count as known."""
+        known = frozenset(chain.from_iterable(words_of(song.lyric) for song in learnt))
+        return cls(measure_wording([lyric.text for lyric in lyrics]), measure_slips(lyrics, known))
+
+    def numbers(self) -> dict[str, float | None]:
+        """Return every measurement under a name of its own."""
+        return asdict(self.wording) | asdict(self.slips)
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """Measurements of the songs that a checkpoint wrote with fixed seeds."""
 
     songs: int
     clean_endings: float
     """Share that ended within ``MAX_TOKENS``, by the end token or at that point with a whole line."""
-    end_tokens: float
-    """Share that ended by the end token."""
-    wording: Wording
+    whole_songs: float
+    """Share that the model ended within ``MAX_TOKENS``, or that ended where no stanza, or couplet, fitted any more."""
+    whole_songs_default: float
+    """The same of as many songs of the default length."""
+    language: Language
     originality: Originality
 
 
@@ -62,7 +87,7 @@ class Evaluation:
     name: str
     likelihood: Likelihood
     generated: Generated | None
-    held_out: Wording
+    held_out: Language
     """The same measurements of as many songs held out: what the model could reach."""
 
     def numbers(self) -> dict[str, float]:
@@ -73,17 +98,18 @@ class Evaluation:
             "word_perplexity": self.likelihood.word_perplexity,
         }
         if self.generated is not None:
-            found |= {name: getattr(self.generated, name) for name in ("songs", "clean_endings", "end_tokens")}
-            found |= asdict(self.generated.wording) | asdict(self.generated.originality)
+            found |= {name: getattr(self.generated, name) for name in _OF_GENERATED}
+            found |= self.generated.language.numbers() | asdict(self.generated.originality)
         return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A song with whether it ended cleanly, which only the text before it is cut at a line end can tell."""
+    """A song, its title, and whether it ended cleanly, which only the text before it is cut at a line end can tell."""
 
     song: GeneratedSong
     is_clean: bool
+    title: str | None
 
 
 class Evaluator:
@@ -111,7 +137,10 @@ class Evaluator:
             name=self._checkpoint.name,
             likelihood=likelihood,
             generated=self._measure_generated(samples, seed) if samples else None,
-            held_out=measure_wording([song.lyric for song in islice(self._split.validation, samples or None)]),
+            held_out=Language.of(
+                [Lyric(song.lyric, song.header.title) for song in islice(self._split.validation, samples or None)],
+                self._split.train,
+            ),
         )
 
     def _measure_likelihood(self) -> Likelihood:
@@ -133,22 +162,24 @@ class Evaluator:
         )
 
     def _measure_generated(self, samples: int, seed: int) -> Generated:
-        written = self._write(list(self._requests(samples, seed)))
-        lyrics = [ended.song.lyric for ended in written]
+        written = self._write(list(self._requests(samples, seed, MAX_TOKENS)))
+        of_default_length = self._write(list(self._requests(samples, seed, SamplingParams().max_length)))
+        lyrics = [Lyric(ended.song.lyric, ended.title) for ended in written]
         return Generated(
             songs=len(written),
             clean_endings=share(sum(ended.is_clean for ended in written), len(written)),
-            end_tokens=share(sum(ended.song.finish_reason == "stop" for ended in written), len(written)),
-            wording=measure_wording(lyrics),
-            originality=measure_originality(lyrics, self._split.train),
+            whole_songs=_share_of_whole(written),
+            whole_songs_default=_share_of_whole(of_default_length),
+            language=Language.of(lyrics, self._split.train),
+            originality=measure_originality([lyric.text for lyric in lyrics], self._split.train),
         )
 
-    def _requests(self, samples: int, seed: int) -> Iterator[Request]:
+    def _requests(self, samples: int, seed: int, max_length: int) -> Iterator[Request]:
         """Yield requests for ``samples`` songs in all, in turn for a header and for the first words of a song."""
         batches = range(0, samples, _SONGS_PER_PROMPT)
         for number, (done, song) in enumerate(zip(batches, cycle(self._split.validation), strict=False)):
             songs = min(_SONGS_PER_PROMPT, samples - done)
-            sampling = SamplingParams(max_length=MAX_TOKENS, num_return_sequences=songs, seed=seed + number)
+            sampling = SamplingParams(max_length=max_length, num_return_sequences=songs, seed=seed + number)
             yield self._request(song if number % 2 == 0 else Song(Header(), song.lyric), sampling)
 
     def _request(self, song: Song, sampling: SamplingParams) -> Request:
@@ -180,9 +211,13 @@ def _ended(state: RequestState) -> list[_Ended]:
     if len(songs) < len(state.lyrics):
         raise SongFailed("The model gave no usable probabilities for a song: perhaps it learnt at too high a rate.")
     return [
-        _Ended(song, song.finish_reason == "stop" or text.endswith("\n"))
+        _Ended(song, song.finish_reason == "stop" or text.endswith("\n"), state.request.header.title)
         for song, text in zip(songs, state.lyrics, strict=True)
     ]
+
+
+def _share_of_whole(written: Sequence[_Ended]) -> float:
+    return share(sum(ended.song.finish_reason == "stop" for ended in written), len(written))
 
 
 def _first_words(song: Song) -> str:

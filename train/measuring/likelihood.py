@@ -9,7 +9,6 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from model.checkpoint.pretrained import end_token_id, start_token_id
 from model.song import Song, format_prompt
 
 _MAX_LOGITS = 2**27
@@ -93,8 +92,7 @@ def _encode(tokenizer: PreTrainedTokenizerBase, song: Song, kept: frozenset[str]
     encoded = tokenizer(format_prompt(header, song.lyric), add_special_tokens=False, split_special_tokens=True)
     head = format_prompt(header, "")
     before = encoded.char_to_token(len(head)) or 0 if head else 0
-    start, end = start_token_id(tokenizer), end_token_id(tokenizer)
-    opening, closing = ([] if token is None else [token] for token in (start, end))
+    opening, closing = ([] if token is None else [token] for token in (tokenizer.bos_token_id, tokenizer.eos_token_id))
     # Nothing comes before the very first token, so that nobody can foresee it.
     return [*opening, *encoded["input_ids"], *closing], max(1, len(opening) + before)
 

@@ -1,15 +1,17 @@
 """Shows what was measured: a table for the terminal, and ``report.md`` with the loss curves beside a checkpoint."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from model.checkpoint.folder import Checkpoint
+from model.sampling.params import SamplingParams
 from train.measuring.chart import draw_losses
 from train.measuring.evaluation import MAX_TOKENS, Evaluation, Evaluator, Sample
 from train.songs.split import Split
 from train.words.originality import RUN
+from train.words.slips import CIRCLES
 
 REPORT_FILE = "report.md"
 CHART_FILE = "loss.png"
@@ -30,7 +32,8 @@ _ROWS = (
     _Row("perplexity", "Perplexity per token", ".1f"),
     _Row("loss", "Loss per token, nats", ".3f"),
     _Row("clean_endings", f"Songs that end cleanly within {MAX_TOKENS} tokens", ".0%", "higher"),
-    _Row("end_tokens", "Songs that the model itself ended", ".0%", "higher"),
+    _Row("whole_songs", f"Whole songs of at most {MAX_TOKENS} tokens", ".0%", "higher"),
+    _Row("whole_songs_default", f"Whole songs of at most {SamplingParams().max_length} tokens", ".0%", "higher"),
     _Row("tags_in_order", "Songs with section tags in order", ".0%", "higher"),
     _Row("words_per_song", "Words a song", ".0f"),
     _Row("rhyming_lines", "Lines that rhyme", ".1%", "higher"),
@@ -39,6 +42,10 @@ _ROWS = (
     _Row("repeated_lines", "Repeated lines outside choruses", ".1%", "lower"),
     _Row("distinct_1", "Distinct words (distinct-1)", ".3f", "higher"),
     _Row("distinct_2", "Distinct word pairs (distinct-2)", ".3f", "higher"),
+    _Row("subject_returns", "Songs whose subject comes back", ".0%"),
+    _Row("circling", f"Songs with a line that says two words {CIRCLES} times", ".0%", "lower"),
+    _Row("unknown_words", "Words that nobody knows", ".2%", "lower"),
+    _Row("unbalanced", "Songs with an open quote or bracket", ".0%", "lower"),
     _Row("archaic", "Archaic words", ".2%", "lower"),
     _Row("copied_runs", f"Copied runs of {RUN} words", ".2%", "lower"),
     _Row("longest_run", "Longest copied run, words", ".0f", "lower"),
@@ -54,7 +61,7 @@ def render_table(evaluations: Sequence[Evaluation]) -> str:
     cells = [
         ["", *(evaluation.name for evaluation in evaluations), "Songs held out"],
         *(
-            [row.label, *_cells(row, columns), _format(row, asdict(evaluations[0].held_out))]
+            [row.label, *_cells(row, columns), _format(row, evaluations[0].held_out.numbers())]
             for row in _ROWS
             if any(row.key in column for column in columns)
         ),

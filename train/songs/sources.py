@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.checkpoint.folder import HUB_ID
+from model.paths import expand_home
 from train.config import DataConfig
 from train.songs.problems import Notes, UnreadableError
 from train.songs.tables import load_hub, read_hub, read_table
@@ -71,7 +72,7 @@ def find_sources(data: tuple[str, ...], notes: Notes) -> list[Source]:
     """Return what there is to read, folders opened, each file once; whatever is missing is noted."""
     sources: dict[str, Source] = {}
     for name in data:
-        path = Path(name).expanduser()
+        path = expand_home(name)
         if path.is_dir():
             found = list(_in_folder(path, notes))
             if not found:

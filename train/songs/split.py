@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from model.song import HEADER_FIELDS
+from model.structure import count_choruses
 from train.songs.reading import Reading
 from train.songs.table_on_disk import Songs
 
@@ -55,6 +56,17 @@ class Split:
         """The section tag that more than half of the songs to learn open with, if any; reads all of them, once."""
         ((tag, count),) = Counter(song.opening_tag for song in self.train).most_common(1)
         return tag if count > len(self.train) / 2 else None
+
+    @cached_property
+    def has_stanzas(self) -> bool:
+        """Whether more than half of the songs to learn have several lines: then lines are what they are made of."""
+        return sum("\n" in song.lyric for song in self.train) > len(self.train) / 2
+
+    @cached_property
+    def choruses_return(self) -> bool:
+        """Whether, in the songs to learn, most choruses after the first repeat it; reads all of them, once."""
+        counts = [count_choruses(song.lyric) for song in self.train]
+        return sum(repeated for _, repeated in counts) > sum(later for later, _ in counts) / 2
 
 
 def split_songs(reading: Reading, validation_fraction: float, seed: int) -> Split:

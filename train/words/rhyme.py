@@ -21,6 +21,14 @@ def rhyme(first: str, second: str) -> bool:
     return first != second and not _endings(first).isdisjoint(_endings(second))
 
 
+def is_known(word: str) -> bool:
+    """Return whether the dictionary has a word of lower case as it is, without a genitive's ending, or with its last g.
+
+    Numbers in figures are words, too.
+    """
+    return any(form in _dictionary() for form in (word, word.removesuffix("'s"), f"{word}g")) or word.isdecimal()
+
+
 def rhyming_lines(stanza: Sequence[str]) -> dict[int, set[int]]:
     """Return, for distances 1 and 2, the lines whose last word rhymes with that of the line so far below.
 

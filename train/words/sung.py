@@ -2,17 +2,17 @@
 
 import re
 
-from model.song import SECTION_TAG
+from model.song import is_tag
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 def words_of(lyric: str) -> list[str]:
     """Return the words in folded case, without punctuation and section tags."""
-    sung = "\n".join(line for line in lyric.split("\n") if not is_tag(line))
+    sung = "\n".join(sung_lines(lyric))
     return _WORD.findall(sung.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").casefold())
 
 
-def is_tag(line: str) -> bool:
-    """Whether a line is a section tag."""
-    return SECTION_TAG.fullmatch(line.strip()) is not None
+def sung_lines(lyric: str) -> list[str]:
+    """Return the lines that are neither blank nor section tags."""
+    return [line for line in lyric.split("\n") if line.strip() and not is_tag(line)]

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
+from model.song import is_tag
 from train.words.rhyme import rhyming_lines
-from train.words.sung import is_tag, words_of
+from train.words.sung import words_of
 
 ARCHAIC = frozenset(
     """

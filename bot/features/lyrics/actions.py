@@ -1,6 +1,7 @@
 """What can be done with songs once they are asked for: each button of a song is a method here."""
 
 import io
+from collections.abc import Collection
 
 import discord
 
@@ -30,6 +31,11 @@ class SongActions:
         self.writer = writer
         self.sharing = Sharing(store, rules)
         self.keeping = Keeping(store, rules)
+
+    @property
+    def writing(self) -> Collection[int]:
+        """The requests that are being written."""
+        return self.writer.writing
 
     async def press(self, interaction: discord.Interaction, action: Action, place: SongPlace) -> None:
         """Do something with a song; who reads another member's leafs through what they could see, for themselves.

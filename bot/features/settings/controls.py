@@ -10,10 +10,10 @@ from bot.features.lyrics.message import Message
 from bot.features.settings.embeds import bounds, origin, settings_embed, shown
 from bot.handling.interaction import Interaction
 from bot.handling.items import Reported, ReportedModal
-from bot.layers import EffectiveSettings, Setting
 from bot.markup import cut, plain
-from bot.presets import DESCRIPTIONS, PRESETS
 from bot.rules import Rules
+from bot.sampling.layers import EffectiveSettings, Setting
+from bot.sampling.presets import DESCRIPTIONS, PRESETS
 from model import LyricsError, SamplingParams
 from model.sampling.params import BOUNDS
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import discord
 
-from bot.layers import CEILED, WHOSE, EffectiveSettings, Setting
 from bot.look import COLOUR
+from bot.sampling.layers import WHOSE, EffectiveSettings, Setting
+from bot.sampling.parameters import CEILED
 from bot.store import ServerSettings
 from model.sampling.params import BOUNDS
 

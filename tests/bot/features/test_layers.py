@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.layers import CEILED, Ceiling, Ceilings, Layer, OverCeiling, Setting, Source, resolve
+from bot.sampling.layers import Ceiling, Ceilings, Layer, OverCeiling, Setting, Source, resolve
+from bot.sampling.parameters import CEILED
 from model import SamplingParams
 from tests.bot.features.test_settings import show
 from tests.bot.world import World, details, private_sentence, response

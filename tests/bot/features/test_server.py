@@ -10,8 +10,8 @@ from discord.app_commands import CheckFailure
 from pydantic import ValidationError
 
 from bot.features.server import MAX_CHANNELS, TooManyChannels
-from bot.layers import Ceilings, Layer, OverCeiling
 from bot.rules import WrongChannel
+from bot.sampling.layers import Ceilings, Layer, OverCeiling
 from bot.store import ServerSettings, Store
 from model import SamplingParams
 from tests.bot.features.test_settings import show

@@ -5,8 +5,8 @@ import simcord
 from pydantic import ValidationError
 
 from bot.features.settings.controls import read_number
-from bot.layers import Ceilings, Layer
-from bot.presets import DESCRIPTIONS, PRESETS, Preset
+from bot.sampling.layers import Ceilings, Layer
+from bot.sampling.presets import DESCRIPTIONS, PRESETS, Preset
 from bot.store import Store
 from model import SamplingParams
 from tests.bot.world import World, details, embed, footer, private_sentence, response

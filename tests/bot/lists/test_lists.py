@@ -251,7 +251,7 @@ async def test_a_request_is_deleted_once_it_is_confirmed(filled: World) -> None:
     assert lyric(song) == "Deleted: a \\*wild\\* tide"
     assert response(song).components == []
     assert len(filled.states()) == 8
-    assert filled.rows("SELECT count(*) FROM song_text") == [(24,)]
+    assert filled.rows("SELECT count(*) FROM song") == [(24,)]
     refused = await opened(filled, shown, "a *wild* tide")
     assert private_sentence(refused) == "These songs are no longer kept."
 

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from huggingface_hub.utils._paths import filter_repo_objects
 
 from model import Checkpoint, CheckpointError, locate
 from model.checkpoint.folder import METADATA_FILE, STARTER, point_current
@@ -48,6 +49,7 @@ def test_a_truncated_weights_file_is_named(checkpoint: Path, length: int) -> Non
 
 
 def test_a_missing_shard_is_named(checkpoint: Path) -> None:
+    (checkpoint / "model.safetensors").unlink()
     (checkpoint / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model-1.safetensors"}}))
     with pytest.raises(CheckpointError, match="model-1"):
         Checkpoint.open(checkpoint)
@@ -55,6 +57,7 @@ def test_a_missing_shard_is_named(checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"weight_map": 3}'])
 def test_a_damaged_index_is_named(checkpoint: Path, text: str) -> None:
+    (checkpoint / "model.safetensors").unlink()
     (checkpoint / "model.safetensors.index.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"index\.json is damaged"):
         Checkpoint.open(checkpoint)
@@ -118,6 +121,30 @@ def test_a_hub_id_is_served_from_the_hubs_cache(
     opened = Checkpoint.open("someone/songs")
     assert opened.name == "someone/songs"
     assert load_pretrained(opened)[0].config.n_layer == 2
+
+
+def test_of_a_hub_repository_only_what_is_read_is_fetched(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"config.json", "tokenizer.json", "model.safetensors", "model-00001-of-00002.safetensors", "merges.txt"}
+    other = {"onnx/config.json", "checkpoint-500/model.safetensors", "model.fp16.safetensors", "pytorch_model.bin"}
+
+    def fetch(_: str, *, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
+        every = wanted | other
+        fetched = filter_repo_objects(every, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns)
+        assert set(fetched) == wanted
+        return str(tiny_checkpoint)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    assert Checkpoint.open("someone/songs").path == tiny_checkpoint
+
+
+def test_a_hub_repository_without_safetensors_is_to_be_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: tmp_path)
+    with pytest.raises(CheckpointError, match="train convert someone/songs --output checkpoints/songs"):
+        Checkpoint.open("someone/songs")
 
 
 def test_what_is_served_is_model_then_current_then_the_starter(tiny_checkpoint: Path, tmp_path: Path) -> None:

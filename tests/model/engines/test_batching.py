@@ -12,17 +12,20 @@ from model.checkpoint.tokenizer import SongTokenizer
 from model.checkpoint.weights import Weights
 from model.engines.batching import BatchingEngine
 from model.engines.interface import RequestState
+from model.engines.lyric_rules import LyricRules
 from model.engines.sequence import Sequence
 from model.network.cpu import CpuNetwork
 from model.network.cpu_linear import PACKED_LINEARS, Precision
 from tests.conftest import make_request
 
 
-def load(folder: Path, slots: int = 8, precision: Precision = "float32") -> BatchingEngine:
+def load(
+    folder: Path, slots: int = 8, precision: Precision = "float32", rules: LyricRules | None = None
+) -> BatchingEngine:
     checkpoint = Checkpoint.open(folder)
     with Weights.open(checkpoint, Architecture.read(checkpoint)) as weights:
         network = CpuNetwork(weights, PACKED_LINEARS[precision])
-    return BatchingEngine(checkpoint, network, SongTokenizer.load(checkpoint), slots)
+    return BatchingEngine(checkpoint, network, SongTokenizer.load(checkpoint), slots, rules)
 
 
 @pytest.fixture

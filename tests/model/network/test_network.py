@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import Checkpoint, CheckpointError, EngineOptions, SettingsError, SongFailed
+from model import Checkpoint, CheckpointError, EngineOptions, SettingsError
 from model.checkpoint.architecture import Architecture
 from model.checkpoint.pretrained import load_pretrained
 from model.checkpoint.tokenizer import SongTokenizer
@@ -182,10 +182,9 @@ def test_a_damaged_tokenizer_is_refused(tmp_path: Path) -> None:
         load_engine(Checkpoint.open(folder), EngineOptions())
 
 
-def test_a_tokenizer_of_more_tokens_than_the_model_has_is_told_from_a_prompt(tmp_path: Path) -> None:
-    engine = load_engine(Checkpoint.open(save_shape(tmp_path, vocab_size=9)), EngineOptions())
-    with pytest.raises(SongFailed, match="tokenizer is another model's"):
-        engine.add(RequestState(make_request()))
+def test_a_tokenizer_of_more_tokens_than_the_model_has_is_told_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"tokenizer .* is another model's"):
+        load_engine(Checkpoint.open(save_shape(tmp_path, vocab_size=9)), EngineOptions())
 
 
 def test_another_architecture_is_served_by_the_reference_engine_with_a_warning(

@@ -10,7 +10,7 @@ from transformers.generation.logits_process import TemperatureLogitsWarper, TopK
 
 from model import SamplingParams
 from model.sampling.cpu_sampler import choose
-from model.sampling.sampler import RowParams, filter_sorted, penalize, sample, sample_sorted
+from model.sampling.sampler import RowParams, filter_sorted, penalize, penalize_scattered, sample, sample_sorted
 
 Mask = Callable[[torch.Tensor, SamplingParams], torch.Tensor]
 Sample = Callable[[torch.Tensor, RowParams, torch.Tensor], torch.Tensor]
@@ -108,6 +108,13 @@ def test_the_penalty_is_that_of_transformers(penalty: float) -> None:
     assert torch.equal(logits, expected)
 
 
+@pytest.mark.parametrize("penalize", [penalize, penalize_scattered])
+def test_what_is_no_token_is_held_back_by_nobody(penalize: Callable[..., None]) -> None:
+    logits = torch.tensor([[2.0, -2.0, 1.0]] * 4)
+    penalize(logits, torch.tensor([[-1, 1, -1], [0, -1, 0], [-1, -1, -1], [-1, 0, 1]]), torch.full((4, 1), 2.0))
+    assert logits.tolist() == [[2, -4, 1], [1, -2, 1], [2, -2, 1], [1, -4, 1]]
+
+
 MIXED: tuple[dict[str, Any], ...] = (
     {"temperature": 0.1, "top_k": 1},
     {},
@@ -129,6 +136,18 @@ def test_a_row_draws_the_same_alone_as_in_any_crowd(sample: Sample) -> None:
         alone = sample(logits[row : row + 1], RowParams.of([sampling], 5000), uniform[row : row + 1])
         assert alone.item() == together[row].item()
     assert together[0] == logits[0].argmax()
+
+
+@pytest.mark.parametrize("vocabulary", [33, 5000])
+def test_a_number_draws_the_same_token_on_a_cpu_as_where_it_is_sorted(vocabulary: int) -> None:
+    torch.manual_seed(1)
+    rows = 40 * len(MIXED)
+    logits = torch.randn(rows, vocabulary) * 3
+    logits[::2] = (logits[::2] * 2).round()  # Where tokens are equal, the same of them are left.
+    uniform = torch.rand(rows, 1, dtype=torch.float64)
+    params = RowParams.of([SamplingParams(**sampling) for sampling in MIXED] * 40, vocabulary)
+    same = sample(logits, params, uniform) == sample_sorted(logits, params, uniform)
+    assert same.float().mean() >= 0.99  # A number that falls on the edge of two tokens may go to either.
 
 
 @both_ways

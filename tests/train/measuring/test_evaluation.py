@@ -46,9 +46,12 @@ def test_an_evaluation_is_whole_and_repeats_itself(evaluation: Evaluation, tiny_
     numbers = evaluation.numbers()
     assert numbers["songs"] == 5
     assert numbers["word_perplexity"] > numbers["perplexity"] > 1
-    shares = ("clean_endings", "end_tokens", "distinct_1", "rhyming_lines", "archaic", "copied_runs")
+    shares = (
+        *("clean_endings", "whole_songs", "whole_songs_default", "distinct_1", "rhyming_lines", "archaic"),
+        *("copied_runs", "subject_returns", "circling", "unknown_words", "unbalanced"),
+    )
     assert all(0 <= numbers[name] <= 1 for name in shares)
-    assert numbers["end_tokens"] <= numbers["clean_endings"]
+    assert numbers["whole_songs"] <= numbers["clean_endings"]
     again = Evaluator(Checkpoint.open(tiny_checkpoint), SPLIT).evaluate(samples=5)
     assert again == evaluation
 

@@ -85,3 +85,18 @@ def test_the_most_common_values_of_a_header_come_first(read: Read) -> None:
     songs = [f"{head}\n\n{make_lyric(seed, 60)}" for seed, head in enumerate(heads)]
     values = split_songs(read("songs.txt", text_of(*songs)), 0.01, seed=1).header_values
     assert values == {"mood": ("c", "b", "a"), "theme": ()}
+
+
+def test_a_checkpoint_learns_whether_choruses_return(read: Read) -> None:
+    def song(seed: int, *choruses: str) -> str:
+        return make_lyric(seed, 60) + "".join(f"\n\n[Chorus]\n{chorus}" for chorus in choruses)
+
+    songs = [song(seed, "Oh, once", "Oh, once" if seed < 40 else "Oh, twice") for seed in range(60)]
+    assert split_songs(read("a.txt", text_of(*songs)), 0.1, seed=1).choruses_return
+    assert not split_songs(read("b.txt", text_of(*songs[30:])), 0.1, seed=1).choruses_return
+    assert not split_songs(read("c.txt", text_of(*SONGS)), 0.1, seed=1).choruses_return
+
+
+def test_songs_of_one_line_have_no_stanzas(read: Read) -> None:
+    assert split_songs(read("a.txt", text_of(*SONGS)), 0.1, seed=1).has_stanzas
+    assert not split_songs(read("b.txt", text_of(*SONGS), unit="line"), 0.1, seed=1).has_stanzas

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 
@@ -60,6 +60,11 @@ class Writer:
         self._max_per_member = max_per_member
         self._under_way: Counter[int] = Counter()
         self._streams: dict[int, RequestStream] = {}
+
+    @property
+    def writing(self) -> Collection[int]:
+        """The requests that are being written."""
+        return self._streams.keys()
 
     @asynccontextmanager
     async def reply(self, interaction: discord.Interaction, *, private: bool) -> AsyncIterator[Reply]:

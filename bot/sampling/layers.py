@@ -6,20 +6,15 @@ to the store.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, create_model
 
+from bot.sampling.parameters import PARAMETERS
 from model import LyricsError, SamplingParams
-from model.sampling.params import MAX_LENGTH, NUM_RETURN_SEQUENCES, TEMPERATURE
 
 Source = Literal["member", "server", "host", "model"]
 """Where a value comes from; the model's are the defaults of ``SamplingParams``."""
-
-Ceiled = Literal["temperature", "max_length", "num_return_sequences"]
-"""The parameters that may have a ceiling: what makes songs wild, and what makes others wait."""
-
-CEILED: tuple[Ceiled, ...] = get_args(Ceiled)
 
 WHOSE: dict[Source, str] = {
     "member": "yours",
@@ -34,18 +29,24 @@ class OverCeiling(LyricsError):  # noqa: N818 - named for what happened, as the 
     """A value is over a ceiling."""
 
 
-class Ceilings(BaseModel):
+class _NoCeilings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+_FIELDS: dict[str, Any] = {each.name: (each.annotation | None, None) for each in PARAMETERS if each.ceiling}
+
+_Ceilings = create_model("_Ceilings", __base__=_NoCeilings, **_FIELDS)
+
+
+class Ceilings(_Ceilings):
     """The most that may be asked for; none where a parameter has no ceiling but its bounds.
 
     Raises:
         pydantic.ValidationError: On construction, listing every value that is out of the parameter's bounds.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    temperature: Annotated[float, TEMPERATURE] | None = None
-    max_length: Annotated[int, MAX_LENGTH] | None = None
-    num_return_sequences: Annotated[int, NUM_RETURN_SEQUENCES] | None = None
+    def __init__(self, **most: float | None) -> None:
+        super().__init__(**most)
 
 
 @dataclass(frozen=True, slots=True)
