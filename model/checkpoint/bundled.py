@@ -9,6 +9,9 @@ import shutil
 import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer, pre_tokenizers
 
 from model.errors import CheckpointError
 
@@ -69,16 +72,13 @@ def _unpack(file: Path, folder: Path) -> None:
     """
     # Torch and transformers take seconds to import, which a checkpoint that is there already need not wait for.
     import torch  # noqa: PLC0415
-    from tokenizers import pre_tokenizers  # noqa: PLC0415
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
-    log.info("Unpacking %s into %s: once, for a minute…", file.name, folder.parents[1])
+    log.info("Unpacking %s into %s: once, for half a minute…", file.name, folder.parents[1])
+    transformers_logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-    # The file names this way of splitting (\"smollm\"), which transformers does not read: digits stand alone.
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     # They are plain weights now, which transformers would not save or cast under the name of quantized ones.
     model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config
@@ -86,7 +86,17 @@ def _unpack(file: Path, folder: Path) -> None:
         parameter.data = parameter.data.half()
     model.config.dtype = torch.float16
     tokenizer.save_pretrained(folder)
+    _split_digits(folder / "tokenizer.json")
     model.save_pretrained(folder)
     (folder / "chat_template.jinja").unlink(missing_ok=True)  # Songs are no chat.
     # safetensors makes its files for the owner alone, but the bot may well run as another user.
     shutil.copymode(folder / "config.json", folder / "model.safetensors")
+
+
+def _split_digits(file: Path) -> None:
+    """Have a tokenizer take each digit by itself: the GGUF file names this way ("smollm"), and transformers forgets it."""
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.save(str(file))

@@ -87,7 +87,7 @@ class _TokenLoss(torch.autograd.Function):
     """The summed cross entropy of hidden states under a frozen head, a slice of the positions at a time."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, hidden: Any, head: torch.Tensor, targets: Any) -> torch.Tensor:
         grad = torch.empty_like(hidden)
         total = torch.zeros((), dtype=torch.float64)
         # The system takes back free memory of this size, and giving it anew takes longer than the product.
@@ -137,7 +137,7 @@ def attention(
     rows, heads, length, size = query.shape
     groups = key.shape[1]
     if key.shape[2] != length:  # A song is being written, word by word.
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling)  # type: ignore[return-value]
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling)
     asked = (query * scaling).reshape(rows * groups, heads // groups * length, size)
     scores = asked @ key.reshape(rows * groups, length, size).transpose(1, 2)
     scores = scores.view(rows, groups, heads // groups, length, length)
@@ -188,14 +188,19 @@ def lean_steps(model: PreTrainedModel) -> Iterator[None]:
         model.config._attn_implementation = usual_attention  # noqa: SLF001
 
 
+def _apply(function: type[torch.autograd.Function], *inputs: Any) -> torch.Tensor:
+    result: torch.Tensor = cast("Any", function).apply(*inputs)
+    return result
+
+
 def _lora_forward(module: Any, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
     a, b = module.lora_A["default"].weight, module.lora_B["default"].weight
     base = module.base_layer
-    return cast("torch.Tensor", _LoraProduct.apply(x, base.weight, base.bias, a, b, module.scaling["default"]))
+    return _apply(_LoraProduct, x, base.weight, base.bias, a, b, module.scaling["default"])
 
 
 def _norm_forward(module: Any, x: torch.Tensor) -> torch.Tensor:
-    return cast("torch.Tensor", _RmsNorm.apply(x, module.weight, module.variance_epsilon))
+    return _apply(_RmsNorm, x, module.weight, module.variance_epsilon)
 
 
 def _forward(
@@ -212,6 +217,6 @@ def _forward(
     hidden = model.model(input_ids=input_ids, use_cache=False, **others).last_hidden_state[:, :-1].flatten(0, 1)
     targets = labels[:, 1:].flatten()
     counted = targets != IGNORED
-    total = cast("torch.Tensor", _TokenLoss.apply(hidden[counted], model.lm_head.weight, targets[counted]))
+    total = _apply(_TokenLoss, hidden[counted], model.lm_head.weight, targets[counted])
     tokens = counted.sum() if num_items_in_batch is None else num_items_in_batch
     return CausalLMOutputWithPast(loss=cast("Any", total / tokens))

@@ -80,11 +80,11 @@ class LyricsTrainer(Trainer):
             for _ in range(2):  # The first time is slower.
                 began = time.perf_counter()
                 with self.accelerator.autocast():
-                    loss = self.compute_loss(self._model, self._prepare_inputs(batch))
+                    loss = cast("torch.Tensor", self.compute_loss(self._model, self._prepare_inputs(batch)))
                 loss.backward()
                 seconds = time.perf_counter() - began
         self._model.zero_grad()
-        tokens = sum(self._sampler.lengths) * self.args.num_train_epochs / self.args.world_size
+        tokens: float = sum(self._sampler.lengths) * self.args.num_train_epochs / self.args.world_size
         return seconds / max(1, real_tokens(batch)) * tokens
 
     def training_step(self, model: torch.nn.Module, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:

@@ -35,7 +35,8 @@ def save_tiny_adapter(
     adapted.save_pretrained(folder / "adapter")
     AutoTokenizer.from_pretrained(folder / "base").save_pretrained(folder / "adapter")
     merged: PreTrainedModel = adapted.merge_and_unload()
-    return merged.eval()
+    merged.eval()
+    return merged
 
 
 @pytest.mark.parametrize("family", get_args(Family))
