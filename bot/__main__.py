@@ -11,7 +11,7 @@ import discord
 
 from bot.client import LyricsBot
 from bot.config import Config
-from bot.preview import check_preview, serve_preview
+from bot.preview import at_a_desktop, check_preview, serve_preview
 from bot.startup.command_line import parse_arguments
 from bot.startup.joining import join_discord
 from bot.startup.loading import start_service
@@ -76,7 +76,7 @@ async def serve(bot: LyricsBot, config: Config) -> None:
     """Connect the bot to Discord, or to the preview where there is no token."""
     if config.discord_token is None:
         print("There is no DISCORD_TOKEN, so this is a local preview: set one to join Discord.")
-        await serve_preview(bot, port=config.preview_port)
+        await serve_preview(bot, port=config.preview_port, open_browser=config.preview_open and at_a_desktop())
         return
     await join_discord(bot, config.discord_token.get_secret_value())
 

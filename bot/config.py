@@ -97,6 +97,7 @@ class _Host(BaseSettings):
     preview_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8765, description="Loopback port of the preview; 0 takes any free one"
     )
+    preview_open: bool = Field(default=True, description="Whether the preview opens in a browser, at a desktop")
     server_grace_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         30, description="Days after which the settings of a server that removed the bot are deleted"
     )

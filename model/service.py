@@ -193,10 +193,10 @@ class LyricsService:
             running, waiting, closing = len(self._running), len(self._waiting), self._closing
             songs = sum(stream.request.sampling.num_return_sequences for stream in self._running.values())
         since_step = time.perf_counter() - self._last_step if running or waiting else 0.0
+        if closing or (self._worker is not None and not self._worker.is_alive()):
+            return Health("closed", running, songs, waiting, since_step)
         if self._worker is None or self._checkpoint is None:
             return Health("loading", running, songs, waiting, since_step)
-        if closing or not self._worker.is_alive():
-            return Health("closed", running, songs, waiting, since_step)
         return Health("stalled" if since_step > STALLED else "ready", running, songs, waiting, since_step)
 
     async def start(self) -> None:

@@ -93,6 +93,11 @@ def test_no_module_is_over_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def test_the_bot_begins_what_it_does_by_itself_in_one_place() -> None:
+    loops = {path.name for path in (ROOT / "bot").rglob("*.py") if "tasks.loop" in path.read_text(encoding="utf-8")}
+    assert loops == {"daily.py"}
+
+
 def readme_table(heading: str) -> dict[str, str]:
     """Return the first two columns of the table under a heading of the README."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]

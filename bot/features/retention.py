@@ -1,13 +1,12 @@
 """How long songs are kept, where the host has set that."""
 
-import asyncio
 import logging
-import sqlite3
 from datetime import timedelta
 
 import discord
-from discord.ext import commands, tasks
+from discord.ext import commands
 
+from bot.daily import Daily
 from bot.store import Store
 
 log = logging.getLogger(__name__)
@@ -24,22 +23,17 @@ class Retention(commands.Cog):
     def __init__(self, store: Store, *, days: int) -> None:
         self.store = store
         self.days = days
+        self.daily = Daily(self.delete_old)
 
     async def cog_load(self) -> None:
-        """Begin."""
+        """Begin, where the host has set how long."""
         if self.days:
-            # A database that is busy or full for a while is tried again; anything else would end the loop for good.
-            self.delete_old.add_exception_type(sqlite3.OperationalError)
-            self.delete_old.start()
+            self.daily.start()
 
     async def cog_unload(self) -> None:
-        """End, and wait until it has let go of the store."""
-        task = self.delete_old.get_task()
-        self.delete_old.cancel()
-        if task is not None:
-            await asyncio.wait({task})
+        """End."""
+        await self.daily.close()
 
-    @tasks.loop(hours=24)
     async def delete_old(self) -> None:
         """Delete what is older."""
         deleted = await self.store.delete_requests_before(discord.utils.utcnow() - timedelta(days=self.days))

@@ -1,8 +1,6 @@
 """``/server``: what the admins of a server decide about songs there."""
 
-import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +8,9 @@ from datetime import timedelta
 import discord
 from discord import app_commands
 from discord.app_commands import AppCommandChannel, Choice
-from discord.ext import commands, tasks
+from discord.ext import commands
 
+from bot.daily import Daily
 from bot.features.settings.embeds import server_embed, visibility
 from bot.rules import Rules
 from bot.sampling.layers import resolve
@@ -78,6 +77,7 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         self.store = store
         self.rules = rules
         self.grace = grace
+        self.daily = Daily(self.forget, after=bot.wait_until_ready)
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
         """Let in who may manage the server, and nobody outside of servers."""
@@ -151,18 +151,12 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
 
     async def cog_load(self) -> None:
         """Begin to forget servers that the bot has left; the first time as soon as it knows where it is."""
-        # A database that is busy or full for a while is tried again; anything else would end the loop for good.
-        self.forget.add_exception_type(sqlite3.OperationalError)
-        self.forget.start()
+        self.daily.start()
 
     async def cog_unload(self) -> None:
-        """Stop that, and wait until it has let go of the store."""
-        task = self.forget.get_task()
-        self.forget.cancel()
-        if task is not None:
-            await asyncio.wait({task})
+        """Stop that."""
+        await self.daily.close()
 
-    @tasks.loop(hours=24)
     async def forget(self) -> None:
         """Delete the settings of servers that the bot left long ago.
 
@@ -172,10 +166,6 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         number = await self.store.forget_left_servers(present, now=discord.utils.utcnow(), grace=self.grace)
         if number:
             log.info("Deleted the settings of %d servers that the bot has left", number)
-
-    @forget.before_loop
-    async def _until_ready(self) -> None:
-        await self.bot.wait_until_ready()
 
 
 def _guild_id(interaction: discord.Interaction) -> int:

@@ -94,7 +94,7 @@ def _unpack(file: Path, folder: Path) -> None:
 
 
 def _split_digits(file: Path) -> None:
-    """Have a tokenizer take each digit by itself: the GGUF file names this way ("smollm"), and transformers forgets it."""
+    """Have a tokenizer take each digit by itself: the GGUF file names this way, and transformers forgets it."""
     tokenizer = Tokenizer.from_file(str(file))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]

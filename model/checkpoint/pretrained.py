@@ -9,6 +9,7 @@ from transformers.utils import logging as transformers_logging
 from model.checkpoint.adapter import Adapter
 from model.checkpoint.folder import Checkpoint, saved_vocabulary
 from model.checkpoint.special_tokens import SpecialTokens
+from model.checkpoint.weights import is_finite, why_not_finite
 from model.errors import CheckpointError
 
 
@@ -59,6 +60,9 @@ def load_pretrained(
         if vocabulary != model.config.vocab_size:
             model.resize_token_embeddings(vocabulary, mean_resizing=False)
         _merge(model, Adapter.read(checkpoint.path))
+    for name, weight in model.named_parameters():
+        if not is_finite(weight):
+            raise CheckpointError(why_not_finite(name, weight, dtype))
     _name_tokens(tokenizer, checkpoint, model.config.vocab_size)
     return model, tokenizer
 

@@ -123,8 +123,13 @@ class SongTokenizer:
             return self._encode(text)
 
     def text_of(self, token: int) -> str:
-        """Return the text of a token by itself, a part of a character as ``U+FFFD``; none of a control token."""
-        text: str = self._tokenizer.decode([token], skip_special_tokens=True)
+        """Return the text of a token by itself, a part of a character as ``U+FFFD``; none of a control token.
+
+        Raises:
+            SongFailed: Where the tokenizer makes no text of it.
+        """
+        with _failing_alone(_NO_TEXT):
+            text: str = self._tokenizer.decode([token], skip_special_tokens=True)
         return text
 
     def stream(self, prompt_ids: Sequence[int] = ()) -> "TextStream":
@@ -172,9 +177,6 @@ class TextStream:
     Args:
         tokenizer: Makes text of tokens.
         prompt_ids: The tokens that stand before.
-
-    Raises:
-        SongFailed: Where the tokenizer makes no text of those.
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt_ids: Iterable[int]) -> None:
@@ -182,8 +184,7 @@ class TextStream:
         self._tokenizer = tokenizer
         self._context = list(prompt_ids)
         self._pending: list[int] = []
-        with _failing_alone(_NO_TEXT):
-            self._before = self._decode(self._context)
+        self._before: str | None = None
 
     def push(self, token: int) -> None:
         """Add a token; its text comes once its last character is whole.
@@ -193,6 +194,8 @@ class TextStream:
         """
         self._pending.append(token)
         with _failing_alone(_NO_TEXT):
+            if self._before is None:
+                self._before = self._decode(self._context)
             text = self._decode(self._context + self._pending)[len(self._before) :]
             if not text or text.endswith(_UNFINISHED_CHARACTER):
                 return

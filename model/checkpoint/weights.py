@@ -58,7 +58,7 @@ class Weights:
             shape: What it must have.
 
         Raises:
-            CheckpointError: Where there is no such tensor, or one of another shape.
+            CheckpointError: Where there is no such tensor, one of another shape, or one that holds no usable numbers.
         """
         if name not in self._names:
             raise CheckpointError(f"The weights lack {self.architecture.names.prefix}{name}: copy the folder again.")
@@ -73,7 +73,10 @@ class Weights:
                 f"The checkpoint does not load: {name} is {tuple(tensor.shape)} where config.json says {shape}. "
                 "Copy the whole folder again, or name another."
             )
-        return tensor.to(self.device, self.dtype)
+        converted = tensor.to(self.device, self.dtype)
+        if not is_finite(converted):
+            raise CheckpointError(why_not_finite(name, tensor, self.dtype))
+        return converted
 
     def linear(self, parts: Sequence[tuple[str, int]], inputs: int, *, has_bias: bool) -> "Dense":
         """Read layers of the same inputs as one.
@@ -99,6 +102,23 @@ class Weights:
         is_own = not self.architecture.is_tied and "lm_head.weight" in self._names
         name = "lm_head" if is_own else self.architecture.names.tokens
         return self.get(f"{name}.weight", self.architecture.vocabulary, self.architecture.size)
+
+
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Return whether every number of a tensor is neither NaN nor infinite; in one pass and without a copy."""
+    if not tensor.numel() or not tensor.is_floating_point():
+        return True
+    return bool(torch.stack(tensor.detach().aminmax()).isfinite().all())
+
+
+def why_not_finite(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> str:
+    """Return what is wrong with a tensor that holds no usable numbers as ``dtype``, and what helps."""
+    if is_finite(tensor):
+        return f"The weights' {name} has numbers that are too large for {dtype}: set PRECISION=float32."
+    return (
+        f"The weights' {name} holds NaN or infinity, so that no song could be drawn: its training went wrong, or it "
+        "was saved in float16, which such numbers do not fit. Name an earlier checkpoint, or save it in float32."
+    )
 
 
 @dataclass(frozen=True, slots=True)

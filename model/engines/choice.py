@@ -8,11 +8,12 @@ import torch
 from model.checkpoint.architecture import Architecture, UnknownArchitectureError
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.tokenizer import SongTokenizer
-from model.checkpoint.weights import Weights
+from model.checkpoint.weights import Weights, is_finite
 from model.engines.batching import BatchingEngine
 from model.engines.interface import Engine, EngineOptions
 from model.engines.lyric_rules import LyricRules
-from model.errors import SettingsError
+from model.engines.self_check import log_self_check
+from model.errors import CheckpointError, SettingsError
 from model.network.base import Network
 from model.network.cache import slot_bytes
 from model.network.cpu import CpuNetwork
@@ -30,6 +31,7 @@ DEFAULT_BATCH = {"cpu": 32, "cuda": 64}
 """Songs side by side, unless the host says otherwise or the memory holds fewer."""
 
 _GB = 10**9
+_MB = 10**6
 
 
 def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
@@ -52,10 +54,10 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
     with Weights.open(checkpoint, model, device, dtype) as weights:
         is_cpu = device.type == "cpu"
         network = CpuNetwork(weights, PACKED_LINEARS[precision]) if is_cpu else GpuNetwork(weights)
-    if is_cpu:
-        _compile_kernels(network)
+    _try_out(network, tokenizer, precision)
     slots = count_slots(model, options, device, dtype)
-    log.info("Up to %d songs side by side on the %s, with %s weights", slots, device.type, precision)
+    why = f"the fastest of this {device.type}" if options.precision == "auto" else "as PRECISION says"
+    log_self_check(checkpoint, tokenizer, f"{precision}, {why}; up to {slots} songs side by side")
     return BatchingEngine(checkpoint, network, tokenizer, slots, LyricRules.of(checkpoint, options))
 
 
@@ -99,22 +101,34 @@ def count_slots(model: Architecture, options: EngineOptions, device: torch.devic
     wanted = options.max_batch or min(DEFAULT_BATCH[device.type], max(1, fitting))
     if wanted > fitting:
         raise SettingsError(
-            f"{wanted} songs side by side may take {wanted * each / _GB:.2f} GB with this model, and there are "
-            f"{budget / _GB:.2f} GB for them: lower MAX_BATCH, raise KV_CACHE_GB, or free some memory."
+            f"{wanted} songs side by side may take {_size(wanted * each)} with this model, and there are "
+            f"{_size(budget)} for them: lower MAX_BATCH, raise KV_CACHE_GB, or free some memory."
         )
     return wanted
 
 
-def _compile_kernels(network: Network[Any]) -> None:
-    """Write a token, so that the first song does not wait for a compiler; later starts find what it made."""
+def _size(count: float) -> str:
+    """Return a number of bytes in GB, or in MB where that would be nothing but zeros."""
+    return f"{count / _GB:.2f} GB" if count >= _GB / 100 else f"{count / _MB:.2g} MB"
+
+
+def _try_out(network: Network[Any], tokenizer: SongTokenizer, precision: Precision) -> None:
+    """Write a token: the first song does not wait for a compiler then, and a model that gives no numbers is told."""
     with torch.inference_mode():
-        logits = network.decode([0], [0], network.make_cache(1))
-        params = RowParams.of([SamplingParams()], logits.shape[1])
-        penalize(logits, torch.zeros(1, 1, dtype=torch.int64), params.repetition_penalty)
-        sample(logits, params, torch.zeros(1, 1, dtype=torch.float64))
+        logits = network.decode([tokenizer.start_id or 0], [0], network.make_cache(1))
+        if not is_finite(logits):
+            raise CheckpointError(
+                f"The model gives no usable numbers in {precision}: set PRECISION=float32, or name another checkpoint."
+            )
+        params = RowParams.of([SamplingParams()], logits.shape[1], network.device)
+        seen = torch.zeros(1, 1, dtype=torch.int64, device=network.device)
+        penalize(logits, seen, params.repetition_penalty)
+        sample(logits, params, torch.zeros(1, 1, dtype=torch.float64, device=network.device))
 
 
 def _load_reference(checkpoint: Checkpoint) -> Engine:
     from model.engines.reference import ReferenceEngine  # noqa: PLC0415 - transformers takes seconds to import
 
-    return ReferenceEngine.load(checkpoint)
+    engine = ReferenceEngine.load(checkpoint)
+    log_self_check(checkpoint, engine.tokenizer, "float32, as transformers computes it; one request at a time")
+    return engine

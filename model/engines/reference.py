@@ -25,7 +25,7 @@ class ReferenceEngine(SerialEngine):
     def __init__(self, checkpoint: Checkpoint, model: PreTrainedModel, tokenizer: SongTokenizer) -> None:
         super().__init__(checkpoint)
         self._model = model.eval()
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._context: int = model.config.max_position_embeddings
 
     @classmethod
@@ -48,8 +48,8 @@ class ReferenceEngine(SerialEngine):
     ) -> tuple[GeneratedSong, ...]:
         """Write the songs of one request; see ``SerialEngine.generate``."""
         opening = with_opening_tag(self.checkpoint.opening_tag, request.prompt)
-        prompt_ids = self._tokenizer.encode(format_prompt(request.header, opening), self._context)
-        rows = [_Row(self._tokenizer, prompt_ids) for _ in range(request.sampling.num_return_sequences)]
+        prompt_ids = self.tokenizer.encode(format_prompt(request.header, opening), self._context)
+        rows = [_Row(self.tokenizer, prompt_ids) for _ in range(request.sampling.num_return_sequences)]
         watch = _Watch(rows, lambda: on_progress(tuple(opening + row.text for row in rows)), should_stop)
         input_ids = torch.tensor([prompt_ids], device=self._model.device)  # (1, prompt)
         # generate draws from the process's default generator; nothing else in the process does.
@@ -75,9 +75,9 @@ class ReferenceEngine(SerialEngine):
             repetition_penalty=sampling.repetition_penalty,
             num_return_sequences=sampling.num_return_sequences,
             max_new_tokens=max_length,
-            eos_token_id=list(self._tokenizer.ends) or None,
-            pad_token_id=next(iter(self._tokenizer.ends), 0),
-            suppress_tokens=list(self._tokenizer.lacking) or None,
+            eos_token_id=list(self.tokenizer.ends) or None,
+            pad_token_id=next(iter(self.tokenizer.ends), 0),
+            suppress_tokens=list(self.tokenizer.lacking) or None,
         )
 
 

@@ -1,6 +1,7 @@
 """What goes wrong while songs are written ends no more than it must."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -12,6 +13,7 @@ import torch
 
 import model.engines.batching
 from model import (
+    CheckpointError,
     EngineOptions,
     Failed,
     Finished,
@@ -188,6 +190,35 @@ async def test_a_worker_that_makes_no_step_is_reported(
     assert service.health().state == "closed"
 
 
+async def test_a_service_that_was_closed_before_it_had_loaded_is_closed(gated_engine: GatedEngine) -> None:
+    loading = threading.Event()
+
+    def load() -> GatedEngine:
+        loading.wait(5)
+        return gated_engine
+
+    service = LyricsService(load, max_queue=5)
+    start = asyncio.create_task(service.start())
+    await asyncio.sleep(0)
+    assert service.health().state == "loading"
+    start.cancel()
+    loading.set()
+    await service.close()
+    assert service.health().state == "closed"
+
+
+async def test_a_service_whose_model_did_not_load_is_closed() -> None:
+    def load() -> GatedEngine:
+        raise CheckpointError("gone")
+
+    service = LyricsService(load, max_queue=5)
+    with pytest.raises(CheckpointError):
+        await service.start()
+    assert service._worker is not None
+    service._worker.join()
+    assert service.health().state == "closed"
+
+
 async def test_songs_end_as_they_stand_when_their_time_is_up(
     engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +322,7 @@ def test_the_slots_are_as_many_as_the_memory_holds(monkeypatch: pytest.MonkeyPat
         (EngineOptions(kv_cache_gb=9), 4 * GB, "KV_CACHE_GB is 9, but only 4.0 GB"),
         (EngineOptions(kv_cache_gb=0.01), 4 * GB, "1 songs side by side may take 0.08 GB .* 0.01 GB"),
         (EngineOptions(), GB // 10, "may take 0.08 GB .* 0.05 GB"),
+        (EngineOptions(kv_cache_gb=0.00025), 4 * GB, "may take 0.08 GB .* there are 0.25 MB for them"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_figure(
