@@ -1,6 +1,7 @@
 """``fit``: one training run, from songs to a checkpoint that the bot serves."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from transformers import set_seed
@@ -107,7 +108,7 @@ def _finish(config: FitConfig, partial: PartialRun, split: Split, start: Start, 
             save_model(folder, trained.model, start.tokenizer, config.save_dtype)
         metadata = describe_run(config, split)
         base = None if config.from_scratch else config.base
-        checkpoint = Checkpoint(config.output.name, folder, metadata)
+        checkpoint = replace(Checkpoint.open(folder), name=config.output.name, metadata=metadata)
         evaluation = report_run(checkpoint, base, split, config.samples, trained.history)
         evaluation = {"eval_loss": trained.loss} | evaluation
         write_metadata(folder, metadata.model_copy(update={"evaluation": evaluation}))

@@ -88,7 +88,7 @@ class _TokenLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Any, head: torch.Tensor, targets: Any) -> torch.Tensor:
-        grad = torch.empty_like(hidden)
+        grad: Any = torch.empty_like(hidden)
         total = torch.zeros((), dtype=torch.float64)
         # The system takes back free memory of this size, and giving it anew takes longer than the product.
         logits = hidden.new_empty(_LOGIT_ROWS, len(head))

@@ -80,7 +80,7 @@ class LyricsTrainer(Trainer):
             for _ in range(2):  # The first time is slower.
                 began = time.perf_counter()
                 with self.accelerator.autocast():
-                    loss = cast("torch.Tensor", self.compute_loss(self._model, self._prepare_inputs(batch)))
+                    loss: Any = self.compute_loss(self._model, self._prepare_inputs(batch))
                 loss.backward()
                 seconds = time.perf_counter() - began
         self._model.zero_grad()
