@@ -1,6 +1,7 @@
 """``fit``: one training run, from songs to a checkpoint that the bot serves."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from transformers import set_seed
@@ -12,9 +13,9 @@ from train.learning.loop import Material, Trained, train
 from train.learning.partial_run import PartialRun, ResumeError, explain_full_disk
 from train.learning.processes import Processes
 from train.learning.progress import ProgressEvent, ReportProgress, reporting
-from train.learning.saving import describe_run, save_model, write_metadata
+from train.learning.saving import describe_run, save_adapter, save_model, write_metadata
 from train.learning.showing import song_of_checkpoint, song_of_learner
-from train.learning.start import Start, make_start
+from train.learning.start import Start, make_start, settle
 from train.measuring.report import REPORT_FILE, report_run
 from train.songs.reading import Reading, read_songs
 from train.songs.split import Split, split_songs
@@ -33,7 +34,7 @@ def fit(config: FitConfig, current: Path) -> None:
 
     Raises:
         DataError: Where the songs cannot be read.
-        CheckpointError: Where the base is no GPT-2 that loads.
+        CheckpointError: Where the base does not load, or is of another family.
         ResumeError: Where --resume has nothing to go on with, or is missing.
         LyricsError: Whatever else stops the training, see ``train.learning.loop.train``.
     """
@@ -49,6 +50,7 @@ def fit(config: FitConfig, current: Path) -> None:
     log.info("%d songs to learn, %d held out", len(split.train), len(split.validation))
     partial.check(config, split.fingerprint)
     start = make_start(config, split)
+    config = settle(config, start.model)
     _warn_of_problems(config, reading, start)
     log.info("%.1f M parameters, %d tokens", start.model.num_parameters() / 1e6, len(start.tokenizer))
     _run(config, current, partial, processes, split, start)
@@ -100,10 +102,13 @@ def _finish(config: FitConfig, partial: PartialRun, split: Split, start: Start, 
     partial.clear()
     folder = partial.finished
     with explain_full_disk(folder):
-        save_model(folder, trained.model, start.tokenizer, config.save_dtype)
+        if config.keep_adapter:
+            save_adapter(folder, trained.model, start.tokenizer, config.base)
+        else:
+            save_model(folder, trained.model, start.tokenizer, config.save_dtype)
         metadata = describe_run(config, split)
         base = None if config.from_scratch else config.base
-        checkpoint = Checkpoint(config.output.name, folder, metadata)
+        checkpoint = replace(Checkpoint.open(folder), name=config.output.name, metadata=metadata)
         evaluation = report_run(checkpoint, base, split, config.samples, trained.history)
         evaluation = {"eval_loss": trained.loss} | evaluation
         write_metadata(folder, metadata.model_copy(update={"evaluation": evaluation}))
