@@ -17,8 +17,6 @@ from typing import Self
 BOS_TOKEN = "<|startoftext|>"  # noqa: S105 - a special token, not a secret
 EOS_TOKEN = "<|endoftext|>"  # noqa: S105
 
-_HEADER_LINE = re.compile(r"(?P<field>title|genre|mood|theme|artist):[ \t]*(?P<value>.*)")
-
 SECTION_TAG = re.compile(r"\[[^\[\]]+\]")
 
 
@@ -70,20 +68,6 @@ def format_prompt(header: Header, opening: str) -> str:
     """Return the text of a song from after the start token up to and including its opening words."""
     lines = str(header)
     return f"{lines}\n{opening}" if lines else opening
-
-
-def parse_song(text: str) -> Song:
-    """Read one song as it stands in a file, with or without special tokens and header.
-
-    A header is read only where a blank line (or the end) follows its lines, so that a lyric that happens to
-    begin with "title: …" stays whole.
-    """
-    text = text.replace(BOS_TOKEN, "").replace(EOS_TOKEN, "").strip()
-    head, _, rest = text.partition("\n\n")
-    matches = [_HEADER_LINE.fullmatch(line.rstrip()) for line in head.splitlines()]
-    if not rest or not all(matches):
-        return Song(Header(), text)
-    return Song(Header(**{match["field"]: match["value"] for match in matches if match}), rest.strip())
 
 
 def with_opening_tag(tag: str | None, opening: str) -> str:

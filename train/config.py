@@ -1,5 +1,6 @@
 """The settings of a training run, as the command line takes them; the defaults are GPT-2's usual recipe."""
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -41,7 +42,7 @@ class DataConfig(BaseModel):
 
     data: Annotated[tuple[Name, ...], ARGUMENT] = Field(
         min_length=1,
-        description="Songs: text files, folders of them, CSV, TSV, JSON Lines, Parquet (.gz or not), hub dataset ids",
+        description="Songs: text files, folders of them, tables, JSON, LRC (packed or not), hub dataset ids",
     )
     unit: Unit = Field(
         "auto",
@@ -59,6 +60,15 @@ class DataConfig(BaseModel):
     min_rhyme: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="Learn only songs of whose lines at least this share rhyme"
     )
+    encoding: str | None = Field(
+        None, description="Encoding of the files that are not Unicode, say mac_roman; without it, it is guessed"
+    )
+    separator: str | None = Field(
+        None, min_length=1, description="Line that stands between the songs of a text file, where it is an unusual one"
+    )
+    clean: bool = Field(
+        default=True, description="Take out what was surely never sung: times, chords, HTML, what sites put around"
+    )
     workers: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Processes that tokenize; the default is one, and one a core over 5,000 samples"
     )
@@ -67,6 +77,22 @@ class DataConfig(BaseModel):
     @classmethod
     def _wrap_one(cls, data: object) -> object:
         return (str(data),) if isinstance(data, str | Path) else data
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, encoding: str | None) -> str | None:
+        if encoding is None:
+            return None
+        try:
+            b"".decode(encoding)
+            return codecs.lookup(encoding).name
+        except LookupError as error:
+            raise ValueError(f"there is no encoding '{encoding}': say cp1252, mac_roman or shift_jis") from error
+
+    @field_validator("separator")
+    @classmethod
+    def _strip_separator(cls, separator: str | None) -> str | None:
+        return separator and (separator.strip() or separator)
 
     @field_validator("where")
     @classmethod

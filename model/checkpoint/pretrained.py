@@ -9,6 +9,7 @@ from transformers.utils import logging as transformers_logging
 from model.checkpoint.adapter import Adapter
 from model.checkpoint.folder import Checkpoint, saved_vocabulary
 from model.checkpoint.special_tokens import SpecialTokens
+from model.checkpoint.tokenizer import backend_of, refuse_another_models
 from model.checkpoint.weights import is_finite, why_not_finite
 from model.errors import CheckpointError
 
@@ -30,6 +31,7 @@ def load_pretrained(
     mute_transformers()
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False)
+        backend = backend_of(tokenizer)
         # What from_pretrained says it returns forgets output_loading_info.
         model, loading = cast(
             "tuple[PreTrainedModel, dict[str, set[str]]]",
@@ -63,6 +65,7 @@ def load_pretrained(
     for name, weight in model.named_parameters():
         if not is_finite(weight):
             raise CheckpointError(why_not_finite(name, weight, dtype))
+    refuse_another_models(backend, model.config.vocab_size, checkpoint)
     _name_tokens(tokenizer, checkpoint, model.config.vocab_size)
     return model, tokenizer
 

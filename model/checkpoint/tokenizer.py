@@ -69,12 +69,7 @@ class SongTokenizer:
             raise CheckpointError(
                 f"The tokenizer of {checkpoint.path} does not load ({error}): copy the whole folder again."
             ) from error
-        base_size = tokenizer.get_vocab_size(with_added_tokens=False)
-        if base_size > vocab_size:
-            raise CheckpointError(
-                f"The tokenizer of {checkpoint.path} is another model's: it has {base_size:,} tokens, and the model "
-                f"knows {vocab_size:,}. Copy the tokenizer files of the model that it was trained with."
-            )
+        refuse_another_models(tokenizer, vocab_size, checkpoint)
         return cls(tokenizer, special, vocab_size)
 
     @classmethod
@@ -87,7 +82,7 @@ class SongTokenizer:
             named=frozenset(tokenizer.all_special_tokens),
             unknown=tokenizer.unk_token,
         )
-        return cls(Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()), special, len(tokenizer))
+        return cls(Tokenizer.from_str(backend_of(tokenizer).to_str()), special, len(tokenizer))
 
     def token(self, number: int) -> str:
         """Return a token as it stands in the vocabulary."""
@@ -211,6 +206,16 @@ class TextStream:
 _NO_TEXT = "The model wrote what is no text: please try again, with other settings."
 
 
+def refuse_another_models(tokenizer: Tokenizer, vocab_size: int, checkpoint: Checkpoint) -> None:
+    """Raise ``CheckpointError`` where a vocabulary, without what was added to it, is larger than the model's."""
+    size = tokenizer.get_vocab_size(with_added_tokens=False)
+    if size > vocab_size:
+        raise CheckpointError(
+            f"The tokenizer of {checkpoint.path} is another model's: it has {size:,} tokens, and the model knows "
+            f"{vocab_size:,}. Copy the tokenizer files of the model that it was trained with."
+        )
+
+
 @contextmanager
 def _failing_alone(sentence: str) -> Iterator[None]:
     """Make of whatever the library raises an error of one song: it panics with what is no ``Exception``."""
@@ -223,6 +228,18 @@ def _failing_alone(sentence: str) -> Iterator[None]:
         raise SongFailed(sentence) from error
 
 
+def backend_of(tokenizer: "PreTrainedTokenizerBase") -> Tokenizer:
+    """Return what splits text in a tokenizer of transformers.
+
+    Raises:
+        ValueError: Where that is Python code of its own, as a few old architectures have.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if not isinstance(backend, Tokenizer):
+        raise ValueError(f"a {type(tokenizer).__name__} cannot be written as tokenizer.json")  # noqa: TRY004
+    return backend
+
+
 def _read_tokenizer(folder: Path) -> Tokenizer:
     """Read ``tokenizer.json``, or put a tokenizer together from older files, with what was added to them."""
     file = folder / "tokenizer.json"
@@ -230,7 +247,7 @@ def _read_tokenizer(folder: Path) -> Tokenizer:
         # transformers puts it together; it takes seconds to import.
         from transformers import AutoTokenizer  # noqa: PLC0415
 
-        backend = AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer
+        backend = backend_of(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
         return Tokenizer.from_str(backend.to_str())
     return Tokenizer.from_file(str(file))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from model.song import Header, Song, cut_at_line_end, format_prompt, parse_song, with_opening_tag
+from model.song import Header, Song, cut_at_line_end, format_prompt, with_opening_tag
 
 
 def test_a_song_is_written_with_its_header_in_the_fixed_order() -> None:
@@ -10,20 +10,6 @@ def test_a_song_is_written_with_its_header_in_the_fixed_order() -> None:
 
 def test_a_song_without_a_header_has_no_blank_line() -> None:
     assert str(Song(Header(), "la la")) == "<|startoftext|>la la<|endoftext|>"
-
-
-def test_what_was_written_is_read_back() -> None:
-    song = Song(Header("One", "folk", "calm", "rain"), "[Verse 1]\nLine\n\n[Chorus]\nLine")
-    assert parse_song(str(song)) == song
-
-
-def test_header_lines_are_read_in_any_order_and_with_windows_line_ends_stripped() -> None:
-    assert parse_song("genre: folk \ntitle:One\n\nLine\n") == Song(Header(title="One", genre="folk"), "Line")
-
-
-def test_a_lyric_that_begins_like_a_header_stays_whole() -> None:
-    text = "title: that is all she wrote\nand then she left"
-    assert parse_song(text) == Song(Header(), text)
 
 
 def test_a_header_value_cannot_add_lines() -> None:

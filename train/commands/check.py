@@ -69,6 +69,7 @@ def check(config: CheckConfig) -> None:
     _print_sources(console, reading)
     _print_longest(console, reading, sizes)
     _print_duplicates(console, reading)
+    _print_residue(console, reading)
     _print_problems(console, problems)
     _print_sample(console, reading.songs)
 
@@ -83,8 +84,8 @@ def _open_base(source: str) -> tuple[Base | None, str]:
             if source == BUNDLED or os.path.lexists(path) or path.is_absolute()
             else Checkpoint(source, Path(snapshot_download(source, allow_patterns=["*.json", "merges.txt"])), None)
         )
-        tokenizer = AutoTokenizer.from_pretrained(where.path)
-        context = AutoConfig.from_pretrained(where.weights.path).max_position_embeddings
+        tokenizer = AutoTokenizer.from_pretrained(where.path, trust_remote_code=False)
+        context = AutoConfig.from_pretrained(where.weights.path, trust_remote_code=False).max_position_embeddings
     except (CheckpointError, OSError, ValueError, AttributeError) as error:  # the hub's errors are among these
         return None, f"no tokenizer of {source} ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
     name_special_tokens(tokenizer)
@@ -160,6 +161,29 @@ def _print_duplicates(console: Console, reading: Reading) -> None:
         table.columns[1].justify = table.columns[2].justify = "left"
         for each in report.duplicates:
             table.add_row(escape(each.place), "the same" if each.exact else "nearly the same", escape(each.of))
+        console.print(table)
+
+
+def _print_residue(console: Console, reading: Reading) -> None:
+    cleaned = [each for each in reading.report.residue if each.after is not None]
+    kept = [each for each in reading.report.residue if each.after is None]
+    if cleaned:
+        _heading(console, "Cleaned (--no-clean leaves it)")
+        table = _table("What", "Songs", "First at", "A line of it", "Becomes")
+        for column in table.columns[2:]:
+            column.justify = "left"
+        for each in cleaned:
+            after = each.after or "(left out)"
+            table.add_row(
+                each.kind, f"{each.songs:,}", escape("\n".join(each.places)), escape(each.before), escape(after)
+            )
+        console.print(table)
+    if kept:
+        _heading(console, "Learnt as it is: is it meant?")
+        table = _table("What", "Songs", "First at", "A line of it")
+        table.columns[2].justify = table.columns[3].justify = "left"
+        for each in kept:
+            table.add_row(each.kind, f"{each.songs:,}", escape("\n".join(each.places)), escape(each.before))
         console.print(table)
 
 

@@ -148,6 +148,9 @@ def _show(config: FitConfig, trained: Trained, sample: str, report: ReportProgre
 
 def _warn_of_problems(config: FitConfig, reading: Reading, start: Start) -> None:
     """Say what is not learnt; ``check`` shows all of it."""
+    for each in reading.report.residue:
+        done = "cleaned" if each.after is not None else "learnt as it is, is it meant?"
+        log.warning("%s: %s, in %d songs (%s)", done, each.kind, each.songs, ", ".join(each.places))
     problems = [*reading.problems, *find_long_lines(reading, start.tokenizer, start.context)]
     for problem in problems[:MAX_PROBLEMS]:
         log.warning("skipped: %s", problem)

@@ -104,13 +104,30 @@ def add_special_tokens(
 ) -> list[int]:
     """Make sure that tokenizer and model have a start and an end token, and return those that are new to the model.
 
-    A new row starts at the mean of the old ones: it is then as likely as the average word, and moves nothing else.
+    A new row starts at the mean of the old ones: it is then as likely as the average word, and moves nothing else. A
+    model whose vocabulary was padded has rows for some already, which were never trained and start there as well.
     """
+    known = _size(tokenizer)
     name_special_tokens(tokenizer, may_add=may_add)
-    old_size: int = model.config.vocab_size
-    if len(tokenizer) > old_size:
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
+    first, size = min(known, model.config.vocab_size), _size(tokenizer)
+    if size > model.config.vocab_size:
+        model.resize_token_embeddings(size, mean_resizing=False)
+    _begin_at_mean(model, first, size)
     for config in (model.config, model.generation_config):
         config.bos_token_id = tokenizer.bos_token_id
         config.eos_token_id = config.pad_token_id = tokenizer.eos_token_id
-    return list(range(old_size, len(tokenizer)))
+    return list(range(first, size))
+
+
+def _size(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return how many ids a model needs for a tokenizer."""
+    return 1 + max(tokenizer.get_vocab().values())
+
+
+@torch.no_grad()
+def _begin_at_mean(model: PreTrainedModel, first: int, end: int) -> None:
+    """Set the embeddings of tokens, and their rows of the head, to the mean of those before."""
+    for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
+        weight = layer.weight
+        assert isinstance(weight, torch.Tensor)
+        weight[first:end] = weight[:first].mean(0)

@@ -13,7 +13,7 @@ from train.songs.split import Split, split_songs
 
 log = logging.getLogger(__name__)
 
-_CHOICES = {"unit", "where", "min_rhyme"}
+_CHOICES = {"unit", "where", "min_rhyme", "encoding", "separator", "clean"}
 """Settings that decide which songs there are."""
 
 

@@ -6,7 +6,7 @@ import json
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +20,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from model.song import EOS_TOKEN, HEADER_FIELDS, Song
 from train.config import DataConfig, Unit
+from train.songs.cleaning.cleaner import Cleaner, Residue
+from train.songs.formats.layout import MAX_SONG_LINES, Kind
+from train.songs.formats.text import Found
 from train.songs.problems import DataError, Notes, Problem, UnreadableError
 from train.songs.sources import Source, find_sources
 from train.songs.table_on_disk import Songs, SongWriter, cache_folder
-from train.songs.text_files import MAX_SONG_LINES, Found, Separator
 from train.words.duplicates import NearDuplicates, digest_of, group
 from train.words.sung import words_of
 from train.words.wording import rhyming_share
@@ -31,7 +33,7 @@ from train.words.wording import rhyming_share
 MIN_SONGS = 2
 """One to learn from and one to hold out; near duplicates count as one."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every cache key: raise it when the same files are to be read in another way."""
 
 _EXAMPLES = 5
@@ -70,6 +72,8 @@ class DataReport:
     """Songs that are learnt, and stay on one side of the split with one that they are near to."""
     duplicates: tuple[Duplicate, ...]
     """The first few of both."""
+    residue: tuple[Residue, ...]
+    """What stands in the songs and was never sung, or looks so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +104,15 @@ def read_songs(config: DataConfig) -> Reading:
             problem there is.
     """
     notes = Notes()
-    sources = find_sources(config.data, notes)
-    key = _key(sources, config, notes)
-    folder = cache_folder() / key
-    if notes.fatal or not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".reading-") as scratch:
-            finished = Path(scratch, "songs")
-            finished.mkdir()
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".reading-") as scratch:
+        finished, unpacked = Path(scratch, "songs"), Path(scratch, "unpacked")
+        finished.mkdir()
+        unpacked.mkdir()
+        sources = find_sources(config.data, unpacked, notes)
+        key = _key(sources, config, notes)
+        folder = cache_folder() / key
+        if notes.fatal or not folder.is_dir():
             _read_into(finished, sources, config, notes)
             with contextlib.suppress(OSError):  # Another run was first, with the same songs.
                 finished.rename(folder)
@@ -125,7 +130,15 @@ def _key(sources: list[Source], config: DataConfig, notes: Notes) -> str:
         except UnreadableError as error:
             notes.fail(source.label, None, str(error))
     options = config.model_dump(
-        include={"unit", "where", "min_rhyme", *(f"{name}_column" for name in ("text", *HEADER_FIELDS))}
+        include={
+            "unit",
+            "where",
+            "min_rhyme",
+            "encoding",
+            "separator",
+            "clean",
+            *(f"{name}_column" for name in ("text", *HEADER_FIELDS)),
+        }
     )
     skipped = [str(problem) for problem in notes.skipped]
     return hashlib.sha256(json.dumps([_FORMAT, contents, options, skipped]).encode()).hexdigest()[:32]
@@ -158,6 +171,7 @@ def _read_into(folder: Path, sources: list[Source], config: DataConfig, notes: N
         exact_duplicates=collector.exact_count,
         near_duplicates=len(groups) - distinct,
         duplicates=(*collector.exact, *(collector.duplicate(*sorted(pair)) for pair in pairs[:_EXAMPLES])),
+        residue=collector.cleaner.found(),
     )
     (folder / "report.json").write_bytes(TypeAdapter(DataReport).dump_json(report))
 
@@ -167,6 +181,7 @@ class _Collector:
 
     def __init__(self, writer: SongWriter, config: DataConfig, notes: Notes) -> None:
         self.near = NearDuplicates()
+        self.cleaner = Cleaner(clean=config.clean)
         self.reports: list[SourceReport] = []
         self.exact: list[Duplicate] = []
         self.exact_count = 0
@@ -183,7 +198,12 @@ class _Collector:
         self.reports.append(SourceReport(source.label, how, 0))
         try:
             how, found = source.read(self._config, self._notes)
-            for each in found:
+            for uncleaned in found:
+                song = self.cleaner.clean(uncleaned.song, f"{source.label}:{uncleaned.line}")
+                if not song.lyric:
+                    self._notes.skip(source.label, uncleaned.line, "nothing is left of it when it is cleaned")
+                    continue
+                each = replace(uncleaned, song=song)
                 any_songs = True
                 if self._rhymes(each):
                     self._add(each, number)
@@ -255,7 +275,7 @@ def _parts(song: Song, unit: Unit) -> Iterator[Song]:
 def _describe_unit(unit: Unit, reports: list[SourceReport]) -> str:
     if unit != "auto":
         return f"{unit}, as --unit says"
-    cut = [report.how for report in reports if report.how.endswith((Separator.STANZA.value, Separator.LINE.value))]
+    cut = [report.how for report in reports if report.how.endswith((Kind.STANZA.value, Kind.LINE.value))]
     if not cut:
         return "song (auto): every text is told apart into songs, or short enough to be one"
     rest = f"; song in the other {len(reports) - len(cut)}" if len(reports) > len(cut) else ""

@@ -14,7 +14,7 @@ def songs(tmp_path: Path) -> Path:
     parts = [f"title: Song [{n}]\n\n{lyric}" for n, lyric in enumerate(lyrics)]
     parts += [lyrics[0].upper(), f"{vary(lyrics[1], 0.03, 1)}\nagain", f"short\n{'far too long ' * 60}"]
     (folder / "a.txt").write_text("\n---\n".join(parts), encoding="utf-8")
-    (folder / "b.csv").write_text("lyrics\nfrom a table\nno, quotes\n", encoding="utf-8")
+    (folder / "b.csv").write_text("id,lyrics\n1,from a table\n2,no, quotes\n", encoding="utf-8")
     return folder
 
 
@@ -32,7 +32,7 @@ def test_check_shows_all_there_is_to_know(
     assert "Song [5]" in flat
     assert "1 the same as one before" in flat
     assert "1 nearly the same as another" in flat
-    assert "b.csv:3: 2 cells under 1 columns: put the lyrics in quotes" in flat
+    assert "b.csv:3: 3 cells under 2 columns: put the lyrics in quotes" in flat
     assert "a line that does not fit in 128 tokens: 'far too long" in flat
     assert "<|startoftext|>title: Song [4]\n\n" in said
     assert said.rstrip().endswith("<|endoftext|>")
@@ -60,5 +60,5 @@ def test_check_and_fit_refuse_the_same_data_with_code_2(
     assert capsys.readouterr().err == checked
     assert "empty.txt: is empty" in checked
     assert "missing.txt: there is no such file" in checked
-    assert "b.csv:3: 2 cells" in checked
+    assert "b.csv:3: 3 cells" in checked
     assert not (tmp_path / "out").exists()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from model import Checkpoint
+from model import Checkpoint, CheckpointError
 from model.checkpoint.pretrained import load_pretrained
 from model.errors import LyricsError
 from model.song import BOS_TOKEN, EOS_TOKEN
@@ -34,11 +34,41 @@ def test_new_tokens_start_at_the_mean_of_the_old(tmp_path: Path) -> None:
     assert tokenizer.eos_token == EOS_TOKEN
     rows = embeddings(model)
     torch.testing.assert_close(rows[:new], old)
-    # transformers adds noise with a billionth of the old rows' variance.
-    torch.testing.assert_close(rows[new], old.mean(0), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(rows[new], old.mean(0))
     head = model.get_output_embeddings()
     assert head is not None
     assert head.weight is model.get_input_embeddings().weight
+
+
+def test_a_token_that_finds_a_spare_row_of_a_padded_model_is_new_and_starts_at_the_mean(tmp_path: Path) -> None:
+    model, tokenizer = load_pretrained(Checkpoint.open(save_tiny_checkpoint(tmp_path / "base", start_token=None)))
+    known = len(tokenizer)
+    model.resize_token_embeddings(384, mean_resizing=False)
+    old = embeddings(model).clone()
+    assert add_special_tokens(model, tokenizer) == [known]
+    assert tokenizer.bos_token_id == known
+    rows = embeddings(model)
+    assert len(rows) == 384
+    torch.testing.assert_close(rows[known], old[:known].mean(0))
+    torch.testing.assert_close(rows[known + 1 :], old[known + 1 :])
+    torch.testing.assert_close(rows[:known], old[:known])
+
+
+def test_added_tokens_that_the_base_has_no_rows_for_are_new(tmp_path: Path) -> None:
+    model, tokenizer = load_pretrained(Checkpoint.open(save_tiny_checkpoint(tmp_path / "base", start_token=None)))
+    known = len(tokenizer)
+    tokenizer.add_tokens(["guitarra"])
+    assert add_special_tokens(model, tokenizer) == [known, known + 1]
+    torch.testing.assert_close(embeddings(model)[known:], embeddings(model)[:known].mean(0).expand(2, -1))
+
+
+def test_a_tokenizer_of_another_model_is_no_base(tmp_path: Path) -> None:
+    folder = save_tiny_checkpoint(tmp_path / "base")
+    model = load_pretrained(Checkpoint.open(folder))[0]
+    model.resize_token_embeddings(100)
+    model.save_pretrained(folder)
+    with pytest.raises(CheckpointError, match="another model's: it has 320 tokens, and the model knows 100"):
+        load_pretrained(Checkpoint.open(folder))
 
 
 @pytest.mark.parametrize(

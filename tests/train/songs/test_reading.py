@@ -9,9 +9,9 @@ import pytest
 
 from train.config import DataConfig
 from train.songs import reading as module
+from train.songs.formats.columns import KNOWN_COLUMNS
 from train.songs.problems import DataError
 from train.songs.reading import Reading, read_songs
-from train.songs.tables import KNOWN_COLUMNS
 
 Read = Callable[..., Reading]
 

@@ -13,7 +13,7 @@ import pytest
 
 from model.song import Header, Song
 from train.config import DataConfig
-from train.songs import tables
+from train.songs.formats import binary_tables
 from train.songs.problems import DataError
 from train.songs.reading import Reading, read_songs
 
@@ -155,7 +155,7 @@ def test_a_hub_dataset_is_read_by_its_id(tmp_path: Path, monkeypatch: pytest.Mon
         asked.append(name)
         return datasets.load_dataset(str(tmp_path), cache_dir=str(tmp_path / "cache"))
 
-    monkeypatch.setattr(tables, "load_dataset", stand_in)
+    monkeypatch.setattr(binary_tables, "load_dataset", stand_in)
     reading = read_songs(DataConfig(data=("someone/lyrics",)))
     assert plain(reading.songs) == SONGS
     assert set(asked) == {"someone/lyrics"}
@@ -166,6 +166,6 @@ def test_a_hub_that_does_not_answer_says_what_to_do(monkeypatch: pytest.MonkeyPa
     def stand_in(name: str) -> None:
         raise ConnectionError(f"Couldn't reach '{name}' on the Hub")
 
-    monkeypatch.setattr(tables, "load_dataset", stand_in)
+    monkeypatch.setattr(binary_tables, "load_dataset", stand_in)
     with pytest.raises(DataError, match="someone/lyrics: is no file or folder here, and the hub did not give"):
         read_songs(DataConfig(data=("someone/lyrics",)))

@@ -29,7 +29,7 @@ from bot.look import list_embed
 from bot.markup import MAX_DESCRIPTION, plain, sendable
 from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest
 from model import Checkpoint, GeneratedSong, Header, LyricsService, Progress, SamplingParams
-from tests.bot.lyrics.test_look import ScriptedEngine
+from tests.bot.features.lyrics.test_look import ScriptedEngine
 from tests.bot.world import World, checked, response
 
 ALIVE = (

@@ -1,0 +1,1 @@
+"""What stands in songs and was never sung."""

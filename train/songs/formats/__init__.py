@@ -1,0 +1,1 @@
+"""The formats that songs come in."""
