@@ -1,12 +1,14 @@
 """Adapters instead of whole weights; each run is a tiny model on the CPU."""
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from model import Checkpoint
-from tests.conftest import Family, save_tiny_checkpoint
+from tests.conftest import save_tiny_checkpoint
 from tests.train.conftest import write_shuffled_songs
 from tests.train.learning.test_loop import config, cut_power, metadata, weights
 from train.commands.fit import fit
@@ -48,9 +50,8 @@ def test_lora_learns_with_muon_with_new_tokens_and_without(songs: Path, tmp_path
     assert losses[1] < losses[0] < 5.7
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen2"])
-def test_a_llama_learns_whole_and_by_adapters(songs: Path, tmp_path: Path, family: Family) -> None:
-    base = save_tiny_checkpoint(tmp_path / "base", family=family)
+def test_a_llama_learns_whole_and_by_adapters(songs: Path, tmp_path: Path) -> None:
+    base = save_tiny_checkpoint(tmp_path / "base", family="llama")
     changes = {"learning_rate": 1e-2, "progress": "none", "samples": 0}
     for name, more in (
         ("whole", {"lora_rank": 0, "optimizer": "muon"}),
@@ -59,7 +60,8 @@ def test_a_llama_learns_whole_and_by_adapters(songs: Path, tmp_path: Path, famil
     ):
         fit(config(songs, base, tmp_path / name, **changes, **more), tmp_path / "current")
     losses = {name: metadata(tmp_path / name).evaluation["loss"] for name in ("whole", "merged", "kept")}
-    assert all(loss < 5 for loss in losses.values())
+    untaught = math.log(len(AutoTokenizer.from_pretrained(base)))
+    assert all(loss < untaught for loss in losses.values()), losses
     # The merged weights are the base's own, in float32, with what was learnt in bfloat16 steps.
     assert losses["kept"] == pytest.approx(losses["merged"], abs=0.01)
 
