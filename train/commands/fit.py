@@ -1,6 +1,7 @@
 """``fit``: one training run, from songs to a checkpoint that the bot serves."""
 
 import logging
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from transformers import set_seed
 
 from model.checkpoint.folder import Checkpoint, point_current
 from model.errors import LyricsError
+from model.terminal import for_terminal
 from train.config import FitConfig
 from train.learning.loop import Material, Trained, train
 from train.learning.partial_run import PartialRun, ResumeError, explain_full_disk
@@ -28,7 +30,7 @@ MAX_PROBLEMS = 20
 
 
 def fit(config: FitConfig, current: Path) -> None:
-    """Train as ``config`` says, write the checkpoint, point ``current`` at it and show a sample of it.
+    """Train as ``config`` says, write the checkpoint, point ``current`` at it where it is of use, and show a sample.
 
     Several processes, started by torchrun or accelerate, train together; the first one writes and prints.
 
@@ -50,10 +52,9 @@ def fit(config: FitConfig, current: Path) -> None:
     log.info("%d songs to learn, %d held out", len(split.train), len(split.validation))
     partial.check(config, split.fingerprint)
     start = make_start(config, split)
-    config = settle(config, start.model)
     _warn_of_problems(config, reading, start)
     log.info("%.1f M parameters, %d tokens", start.model.num_parameters() / 1e6, len(start.tokenizer))
-    _run(config, current, partial, processes, split, start)
+    _run(config, settle(config, start.model), current, partial, processes, split, start)
 
 
 def _run(
@@ -76,8 +77,8 @@ def _run(
             )
             if processes.is_first:
                 sample = _finish(config, partial, split, start, trained)
-                _publish(config, current, partial)
-                _show(config, trained, sample, report)
+                served = _publish(config, current, partial)
+                _show(config, trained, sample, report, served=served)
     finally:
         if processes.is_first:
             partial.tidy()
@@ -109,18 +110,30 @@ def _finish(config: FitConfig, partial: PartialRun, split: Split, start: Start, 
         metadata = describe_run(config, split)
         base = None if config.from_scratch else config.base
         checkpoint = replace(Checkpoint.open(folder), name=config.output.name, metadata=metadata)
-        evaluation = report_run(checkpoint, base, split, config.samples, trained.history)
-        evaluation = {"eval_loss": trained.loss} | evaluation
+        measured = report_run(checkpoint, base, split, config.samples, trained.history)
+        partial.note_faults(measured.faults)
+        evaluation = {"eval_loss": trained.loss} | measured.numbers
         write_metadata(folder, metadata.model_copy(update={"evaluation": evaluation}))
     sample = song_of_checkpoint(folder)  # A checkpoint that cannot write a song never appears.
     folder.rename(config.output)
     return sample
 
 
-def _publish(config: FitConfig, current: Path, partial: PartialRun) -> None:
-    point_current(config.output, current)
+def _publish(config: FitConfig, current: Path, partial: PartialRun) -> bool:
+    """Have the bot serve the result, unless it is of no use; return whether it does."""
+    faults = partial.faults()
+    if not faults:
+        point_current(config.output, current)
     partial.remove()
-    log.info("%s is finished, and %s points at it", config.output, current)
+    if not faults:
+        log.info("%s is finished, and %s points at it", config.output, current)
+        return True
+    log.warning(
+        "%s is finished, but the bot goes on with what it serves: %s. To have it serve this all the same:\n\n"
+        "    python -m train use %s\n",
+        *(config.output, "; ".join(faults), shlex.quote(str(config.output))),
+    )
+    return False
 
 
 def _end_killed(config: FitConfig, current: Path, partial: PartialRun) -> None:
@@ -130,7 +143,7 @@ def _end_killed(config: FitConfig, current: Path, partial: PartialRun) -> None:
     _publish(config, current, partial)
 
 
-def _show(config: FitConfig, trained: Trained, sample: str, report: ReportProgress) -> None:
+def _show(config: FitConfig, trained: Trained, sample: str, report: ReportProgress, *, served: bool) -> None:
     steps = trained.steps
     report(
         ProgressEvent(
@@ -140,10 +153,11 @@ def _show(config: FitConfig, trained: Trained, sample: str, report: ReportProgre
             validation_loss=trained.loss,
             sample=sample,
             output=str(config.output),
+            served=served,
         )
     )
     if config.progress != "json":
-        print(f"{config.output}: validation loss {trained.loss:.3f}, see {REPORT_FILE} there\n\n{sample}")
+        print(f"{config.output}: validation loss {trained.loss:.3f}, see {REPORT_FILE} there\n\n{for_terminal(sample)}")
 
 
 def _warn_of_problems(config: FitConfig, reading: Reading, start: Start) -> None:
