@@ -1,7 +1,9 @@
 """``fit``: one training run, from songs to a checkpoint that the bot serves."""
 
+import contextlib
 import logging
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,12 +78,24 @@ def _run(
                 write_sample=lambda model: song_of_learner(model, start.tokenizer, split.opening_tag),
             )
             if processes.is_first:
-                sample = _finish(config, partial, split, start, trained)
+                with _explaining_interrupt():
+                    sample = _finish(config, partial, split, start, trained)
                 served = _publish(config, current, partial)
                 _show(config, trained, sample, report, served=served)
     finally:
         if processes.is_first:
             partial.tidy()
+
+
+@contextlib.contextmanager
+def _explaining_interrupt() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise LyricsError(
+            "Stopped while the checkpoint was measured. All that was learnt is saved: the same command with --resume "
+            "measures it and ends the run; with --samples 0 that takes less time."
+        ) from error
 
 
 def _material(config: FitConfig, split: Split, start: Start) -> Material:

@@ -12,6 +12,7 @@ from model.song import BOS_TOKEN, EOS_TOKEN
 from tests.conftest import VERSES, make_request, save_tiny_checkpoint
 from tests.train.conftest import write_shuffled_songs
 from train.__main__ import main
+from train.commands import fit as command
 from train.commands.fit import fit
 from train.commands.use import use
 from train.config import FitConfig, UseConfig, partial_folder
@@ -216,3 +217,20 @@ def test_the_defaults_are_the_design_cards(tmp_path: Path) -> None:
     config = FitConfig(data=("x",), output=tmp_path / "y")
     card = {"base": "openai-community/gpt2", "batch_size": 2, "epochs": 5, "precision": "auto"}
     assert json.loads(config.model_dump_json(include=set(card))) == card
+
+
+def test_ctrl_c_while_measuring_says_what_resume_does(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TINY | {"epochs": 1, "data": songs, "output": tmp_path / "tiny", "from_scratch": True, "samples": 0}
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "report_run", press)
+        with pytest.raises(LyricsError, match=r"All that was learnt is saved: the same command with --resume"):
+            fit(FitConfig.model_validate(settings), tmp_path / "current")
+    assert not (tmp_path / "tiny").exists()
+    fit(FitConfig.model_validate(settings | {"resume": True}), tmp_path / "current")
+    assert (tmp_path / "tiny" / "lyrics.json").exists()
