@@ -20,6 +20,7 @@ from train.learning.progress import ProgressEvent, ReportProgress, reporting
 from train.learning.saving import describe_run, save_adapter, save_model, write_metadata
 from train.learning.showing import song_of_checkpoint, song_of_learner
 from train.learning.start import Start, make_start, settle
+from train.measuring.precision import measure_int8
 from train.measuring.report import REPORT_FILE, report_run
 from train.songs.reading import Reading, read_songs
 from train.songs.split import Split, split_songs
@@ -126,7 +127,7 @@ def _finish(config: FitConfig, partial: PartialRun, split: Split, start: Start, 
         checkpoint = replace(Checkpoint.open(folder), name=config.output.name, metadata=metadata)
         measured = report_run(checkpoint, base, split, config.samples, trained.history)
         partial.note_faults(measured.faults)
-        evaluation = {"eval_loss": trained.loss} | measured.numbers
+        evaluation = {"eval_loss": trained.loss} | measured.numbers | measure_int8(checkpoint, split.validation)
         write_metadata(folder, metadata.model_copy(update={"evaluation": evaluation}))
     sample = song_of_checkpoint(folder)  # A checkpoint that cannot write a song never appears.
     folder.rename(config.output)

@@ -7,7 +7,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM
 
 from model import CURRENT, Checkpoint, CheckpointError, Finished, Header, LyricsService
+from model.checkpoint.weights import CPU
+from model.engines.precision import rise_key
 from model.errors import LyricsError
+from model.network.cpu_linear import fastest_precision
 from model.song import BOS_TOKEN, EOS_TOKEN
 from tests.conftest import VERSES, make_request, save_tiny_checkpoint
 from tests.train.conftest import write_shuffled_songs
@@ -69,6 +72,7 @@ def test_the_metadata_says_how_it_was_made(trained: Path) -> None:
     assert not metadata.training.keys() & {"resume", "progress", "log_steps"}
     assert 0 < metadata.evaluation["eval_loss"] < 10
     assert metadata.evaluation["word_perplexity"] > metadata.evaluation["perplexity"] > 1
+    assert fastest_precision(CPU) != "int8" or abs(metadata.evaluation[rise_key()]) < 0.01
     assert len(metadata.data_fingerprint) == 64
 
 
