@@ -3,73 +3,58 @@
     python -m benchmarks.precision [CHECKPOINT] [--songs train/data/songs.txt]
 
 The songs are those that ``python -m train fit`` holds out, so that a checkpoint which was trained on these sources with
-the default seed has not seen them. The linear layers are the engine's own, the rest is transformers'.
+the default seed has not seen them. All is computed by the engine's own network.
 """
 
 import argparse
 from pathlib import Path
 
 import torch
-from transformers.pytorch_utils import Conv1D
+from torch.nn.functional import cross_entropy
 
 from model import Checkpoint
+from model.checkpoint.architecture import Architecture
 from model.checkpoint.folder import STARTER
-from model.checkpoint.pretrained import load_pretrained
-from model.network.cpu_linear import PACKED_LINEARS, Int8Linear, PackedLinear, make_anchored
+from model.checkpoint.tokenizer import SongTokenizer
+from model.checkpoint.weights import Weights
+from model.engines.precision import outlier_sample
+from model.network.cpu import CpuNetwork
+from model.network.cpu_linear import PACKED_LINEARS
 from train.config import FitConfig
-from train.measuring.likelihood import Likelihood, measure_likelihood
+from train.measuring.precision import song_tokens
 from train.songs.reading import read_songs
 from train.songs.split import split_songs
 from train.songs.table_on_disk import Songs
 
 
-class Packed(torch.nn.Module):
-    """One of the engine's linear layers in the place of transformers' own."""
-
-    def __init__(self, linear: PackedLinear, bias: torch.Tensor | None, outputs: int) -> None:
-        super().__init__()
-        self.linear = linear
-        self.bias = bias
-        self.outputs = outputs
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map (…, in) to (…, out)."""
-        rows = inputs.flatten(0, -2)
-        scales = rows.abs().amax(1, keepdim=True) if isinstance(self.linear, Int8Linear) else torch.ones(len(rows), 1)
-        anchored = make_anchored(*rows.shape)
-        anchored[1:] = rows / scales
-        result = self.linear(anchored) * scales
-        return (result if self.bias is None else result + self.bias).view(*inputs.shape[:-1], self.outputs)
-
-
-def likelihood(checkpoint: Checkpoint, songs: Songs, kind: type[PackedLinear]) -> Likelihood:
-    """Return the likelihood of the songs with every linear layer, and the head, of that kind."""
-    model, tokenizer = load_pretrained(checkpoint)
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, Conv1D | torch.nn.Linear):
-                # A Conv1D keeps its weight the other way round.
-                weight = (child.weight.t() if isinstance(child, Conv1D) else child.weight).detach().contiguous()
-                bias = None if child.bias is None else child.bias.detach()
-                setattr(module, name, Packed(kind(weight), bias, len(weight)))
-    return measure_likelihood(model, tokenizer, songs, checkpoint.header_fields)
+def losses(checkpoint: Checkpoint, songs: Songs, precision: str) -> torch.Tensor:
+    """Return the loss of each token of the songs, headers included, in nats."""
+    tokenizer, model = SongTokenizer.load(checkpoint), Architecture.read(checkpoint)
+    with Weights.open(checkpoint, model) as weights:
+        network = CpuNetwork(weights, PACKED_LINEARS[precision], outlier_sample(tokenizer, model))
+    with torch.inference_mode():
+        texts = song_tokens(checkpoint, tokenizer, songs, model.context)
+        found = [cross_entropy(network.read(ids)[:-1], torch.tensor(ids[1:]), reduction="none") for ids in texts]
+    return torch.cat(found)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.precision")
-    parser.add_argument("checkpoint", nargs="?", default=STARTER, help="a GPT-2: folder or hub id")
+    parser.add_argument("checkpoint", nargs="?", default=STARTER, help="a GPT-2 or Llama: folder or hub id")
     parser.add_argument("--songs", type=Path, default=Path("train/data/songs.txt"))
     arguments = parser.parse_args()
     checkpoint = Checkpoint.open(arguments.checkpoint)
     config = FitConfig(data=[arguments.songs], output=Path("unused"))
     songs = split_songs(read_songs(config), config.validation_fraction, config.seed).validation
-    whole = likelihood(checkpoint, songs, PACKED_LINEARS["float32"])
-    print(f"{len(songs)} songs\n\n| Weights | Loss per token, nats | Perplexity | Against float32 |\n|---|---|---|---|")
+    whole = losses(checkpoint, songs, "float32")
+    print(f"{len(songs)} songs\n\n| Weights | Loss per token, nats | Perplexity | Against float32 | Sure to |")
+    print("|---|---|---|---|---|")
     for precision in ("float32", "float16", "int8"):
-        found = likelihood(checkpoint, songs, PACKED_LINEARS[precision])
-        change = found.perplexity / whole.perplexity - 1
-        print(f"| {precision} | {found.loss:.4f} | {found.perplexity:.3f} | {change:+.3%} |")
+        found = losses(checkpoint, songs, precision)
+        loss, change = found.mean(), (found - whole).mean().expm1()
+        doubt = (found - whole).std() / len(found) ** 0.5
+        print(f"| {precision} | {loss:.4f} | {loss.exp():.3f} | {change:+.3%} | {doubt:.3%} |")
 
 
 if __name__ == "__main__":

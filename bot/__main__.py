@@ -13,13 +13,13 @@ from bot.client import LyricsBot
 from bot.config import Config
 from bot.preview import at_a_desktop, check_preview, serve_preview
 from bot.startup.command_line import parse_arguments
+from bot.startup.database import care_for_database
 from bot.startup.joining import join_discord
 from bot.startup.loading import start_service
 from bot.startup.reading import read_config, warn_of_unknown_names
 from bot.startup.stopping import first_of, say_what_is_waited_for, stop_signals
 from bot.store import Store
 from model import LyricsError
-from model.paths import expand_home
 
 log = logging.getLogger("bot")
 
@@ -35,13 +35,10 @@ async def run(config: Config) -> None:
     Raises:
         LyricsError: Where something that the bot needs cannot be had.
     """
-    database = expand_home(config.database)
     if config.discord_token is None:
         check_preview(config.preview_port)
-        # The preview is another world with ids of its own: its history is kept apart.
-        database = database if database.is_dir() else database.with_suffix(".preview.db")
-    log.info("Opening the database %s", database)
-    async with Store.open(database) as store:
+    log.info("Opening the database %s", config.database_file)
+    async with Store.open(config.database_file) as store:
         service = await start_service(config)
         async with LyricsBot(
             store=store,
@@ -87,13 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What stands behind ``python -m bot``; none takes the process's.
     """
-    parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    asked = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     try:
         config = read_config()
         # The bot never speaks, so discord.py need not warn that it could not.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         discord.utils.setup_logging(level=logging.getLevelNamesMapping()[config.log_level])
         warn_of_unknown_names()
+        if asked.command is not None:
+            return care_for_database(config.database_file, asked)
         asyncio.run(run(config))
     except LyricsError as error:
         print(error, file=sys.stderr)

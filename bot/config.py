@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot.sampling.layers import Ceilings, Layer
 from bot.sampling.parameters import CEILED, DEFAULTS, PARAMETERS
 from model import SamplingParams
+from model.paths import expand_home
 
 ENV_FILE = Path(".env")
 
@@ -101,6 +102,12 @@ class _Host(BaseSettings):
     server_grace_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         30, description="Days after which the settings of a server that removed the bot are deleted"
     )
+
+    @property
+    def database_file(self) -> Path:
+        """The database that is opened: the preview is another world with ids of its own, so its history lies apart."""
+        path = expand_home(self.database)
+        return path if self.discord_token or path.is_dir() else path.with_suffix(".preview.db")
 
     @property
     def server_grace(self) -> timedelta:

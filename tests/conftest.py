@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -63,6 +63,15 @@ def make_tiny_model(family: Family, **config: Any) -> PreTrainedModel:
         if parameter.dim() == 1:
             torch.nn.init.normal_(parameter, mean=float(name.endswith("weight")), std=0.1)
     return model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_memories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have checkpoints of tests remembered for the tests alone."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model.engines.precision.cache_folder", lambda: folder)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from model.checkpoint.folder import CURRENT
 from model.errors import LyricsError, describe_violations
+from model.terminal import for_terminal
 from train.command_line import parse
 from train.commands.use import use
 from train.config import CheckConfig, ConvertConfig, FitConfig, UseConfig
@@ -24,22 +25,31 @@ COMMANDS: dict[str, type[BaseModel]] = {
 }
 
 
+class _Harmless(logging.Formatter):
+    """Writes what a terminal may be shown, whatever a file is called or a model has written."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return for_terminal(super().format(record))
+
+
 def main() -> int:
     """Run the command that the arguments name; return the exit code, 2 where they or the data are bad."""
     # torchrun and accelerate number their processes so; they all do the same, and the first one speaks.
     is_first = os.environ.get("RANK", "0") == "0"
-    logging.basicConfig(level=logging.INFO if is_first else logging.ERROR, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Harmless("%(message)s"))
+    logging.basicConfig(level=logging.INFO if is_first else logging.ERROR, handlers=[handler])
     try:
         config = parse("python -m train", "Train GPT-2 on lyrics, and measure what came of it.", COMMANDS, sys.argv[1:])
         if isinstance(config, int):
             return config
         _run(config)
     except ValidationError as error:
-        print(describe_violations(error), file=sys.stderr)
+        print(for_terminal(describe_violations(error)), file=sys.stderr)
         return 2
     except LyricsError as error:
         if is_first:
-            print(error, file=sys.stderr)
+            print(for_terminal(str(error)), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130  # as shells have it: 128 and the signal's number

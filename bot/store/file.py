@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from model import LyricsError
 
 _OTHER = "set DATABASE to another file"
+_MEND = f"put a backup back (python -m bot restore FILE), or {_OTHER}."
 _FORBIDDEN = f"cannot be written: let this user write the file and its folder, or {_OTHER}."
 
 _OWNER_ALONE = 0o600
@@ -18,8 +19,8 @@ _PATIENCE = 0.5
 """Seconds in which another program may let go of the file."""
 
 _REASONS = {
-    sqlite3.SQLITE_NOTADB: f"is no SQLite database, or a damaged one: put a copy of it back, or {_OTHER}.",
-    sqlite3.SQLITE_CORRUPT: f"is damaged: put a copy of it back, or {_OTHER}.",
+    sqlite3.SQLITE_NOTADB: f"is no SQLite database, or a damaged one: {_MEND}",
+    sqlite3.SQLITE_CORRUPT: f"is damaged: {_MEND}",
     sqlite3.SQLITE_READONLY: _FORBIDDEN,
     sqlite3.SQLITE_PERM: _FORBIDDEN,
     sqlite3.SQLITE_CANTOPEN: _FORBIDDEN,
@@ -44,7 +45,7 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest of it is the finer reason
-        reason = _REASONS.get(code, f"cannot be used ({error}): put a copy of it back, or {_OTHER}.")
+        reason = _REASONS.get(code, f"cannot be used ({error}): {_MEND}")
         raise StoreError(f"The database {path} {reason}") from error
     except (FileExistsError, NotADirectoryError) as error:
         raise StoreError(f"The database {path} is to lie in what is no folder: {_OTHER}.") from error
@@ -59,8 +60,6 @@ def explained(path: Path) -> Iterator[None]:
 def held(path: Path) -> Iterator[None]:
     """Hold the database for this process alone, and make its folder where there is none; blocks on the disk.
 
-    The lock is the operating system's, on a file beside the database: it ends with the process, however that ends.
-
     Raises:
         StoreError: Where another bot has the database, or it is a folder.
         OSError: Where the file system refuses it.
@@ -71,6 +70,20 @@ def held(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _keep_to_owner(path)
     _check_writable(path)
+    with alone(path):
+        yield
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep every other bot from the database, whatever state that is in.
+
+    The lock is the operating system's, on a file beside the database: it ends with the process, however that ends.
+
+    Raises:
+        StoreError: Where another bot has the database.
+        OSError: Where the file system refuses the lock.
+    """
     try:
         holding = FileLock(f"{path}.lock", thread_local=False).acquire(timeout=0)
     except Timeout as error:

@@ -1,5 +1,6 @@
 """Brings a database to the current schema: numbered SQL files, each applied once and in one transaction."""
 
+import sqlite3
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -19,16 +20,31 @@ async def migrate(connection: aiosqlite.Connection) -> None:
         "CREATE TABLE IF NOT EXISTS migration"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT"
     )
-    async with connection.execute("SELECT number FROM migration") as cursor:
-        applied = {row[0] async for row in cursor}
     known = dict(_migrations())
-    if unknown := applied - known.keys():
+    for number in _missing({row[0] for row in await connection.execute_fetchall("SELECT number FROM migration")}):
+        await _apply(connection, number, known[number])
+
+
+def missing_migrations(connection: sqlite3.Connection) -> list[int] | None:
+    """Return which migrations a database lacks, in order; none of one that never had any, being new or no bot's.
+
+    Raises:
+        StoreError: Where the database was made by a newer version of the bot.
+    """
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchone():
+        return None
+    applied = {number for (number,) in connection.execute("SELECT number FROM migration")}
+    return _missing(applied) if applied else None
+
+
+def _missing(applied: set[int]) -> list[int]:
+    known = {number for number, _ in _migrations()}
+    if unknown := applied - known:
         raise StoreError(
             f"The database is of a newer version of the bot, with a migration {max(unknown)}, which is not known here: "
             "install that version, or set DATABASE to another file."
         )
-    for number in sorted(known.keys() - applied):
-        await _apply(connection, number, known[number])
+    return sorted(known - applied)
 
 
 async def _apply(connection: aiosqlite.Connection, number: int, file: Traversable) -> None:

@@ -9,6 +9,7 @@ from typing import Self
 import aiosqlite
 
 from bot.store.connection import first
+from bot.store.copies import copy_before_migrating
 from bot.store.file import explained, held
 from bot.store.lists import ListStore
 from bot.store.migrations import migrate
@@ -57,6 +58,7 @@ class Store(ListStore, PrivacyStore, SettingsStore):
         async with AsyncExitStack() as stack:
             with explained(path):
                 stack.enter_context(held(path))
+                copy_before_migrating(path)
                 db = await _connect(stack, path, _BEFORE_MIGRATING)
                 await migrate(db)
                 await _make_room_be_given_back(db, path)

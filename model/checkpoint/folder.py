@@ -57,6 +57,9 @@ class Metadata(BaseModel):
     )
     choruses_return: bool = Field(default=False, description="Whether a chorus that opens again repeats its lines")
     has_stanzas: bool = Field(default=False, description="Whether a song may end where its next stanza does not fit")
+    unit: Literal["song", "stanza", "line"] = Field(
+        "song", description="What one training sample was; of lines, songs are made line by line"
+    )
     created: AwareDatetime
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 
@@ -40,7 +39,7 @@ class BatchingEngine:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        network: Network[Any],
+        network: Network,
         tokenizer: SongTokenizer,
         slots: int,
         rules: LyricRules | None = None,

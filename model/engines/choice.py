@@ -1,7 +1,6 @@
 """From a checkpoint to an engine: which one serves it, on what, and in how much memory."""
 
 import logging
-from typing import Any
 
 import torch
 
@@ -12,12 +11,13 @@ from model.checkpoint.weights import Weights, is_finite
 from model.engines.batching import BatchingEngine
 from model.engines.interface import Engine, EngineOptions
 from model.engines.lyric_rules import LyricRules
+from model.engines.precision import choose_precision, outlier_sample
 from model.engines.self_check import log_self_check
 from model.errors import CheckpointError, SettingsError
 from model.network.base import Network
 from model.network.cache import slot_bytes
 from model.network.cpu import CpuNetwork
-from model.network.cpu_linear import PACKED_LINEARS, Precision, fastest_precision
+from model.network.cpu_linear import PACKED_LINEARS
 from model.network.gpu import GpuNetwork
 from model.network.machine import free_memory, use_threads
 from model.sampling.params import SamplingParams
@@ -47,41 +47,20 @@ def load_engine(checkpoint: Checkpoint, options: EngineOptions) -> Engine:
     except UnknownArchitectureError as reason:
         log.warning("%s is served by transformers' generate, one request at a time: %s", checkpoint.name, reason)
         return _load_reference(checkpoint)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = choose_precision(options, device)
-    dtype = torch.float32 if device.type == "cpu" else _DTYPES[precision]
     tokenizer = SongTokenizer.load(checkpoint)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision, why = choose_precision(checkpoint, tokenizer, options.precision, device)
+    dtype = torch.float32 if device.type == "cpu" else _DTYPES[precision]
     with Weights.open(checkpoint, model, device, dtype) as weights:
-        is_cpu = device.type == "cpu"
-        network = CpuNetwork(weights, PACKED_LINEARS[precision]) if is_cpu else GpuNetwork(weights)
+        network = (
+            CpuNetwork(weights, PACKED_LINEARS[precision], outlier_sample(tokenizer, model))
+            if device.type == "cpu"
+            else GpuNetwork(weights)
+        )
     _try_out(network, tokenizer, precision)
     slots = count_slots(model, options, device, dtype)
-    why = f"the fastest of this {device.type}" if options.precision == "auto" else "as PRECISION says"
     log_self_check(checkpoint, tokenizer, f"{precision}, {why}; up to {slots} songs side by side")
     return BatchingEngine(checkpoint, network, tokenizer, slots, LyricRules.of(checkpoint, options))
-
-
-def choose_precision(options: EngineOptions, device: torch.device) -> Precision:
-    """Return the precision of the weights.
-
-    Raises:
-        SettingsError: Where the device cannot compute with what the host wants.
-    """
-    fastest = fastest_precision(device)
-    if options.precision == "auto":
-        return fastest
-    able: dict[str, tuple[Precision, ...]] = {
-        "int8": ("int8", "float16", "float32"),
-        "float32": ("float32",),
-        "bfloat16": ("bfloat16", "float16", "float32"),
-        "float16": ("float16", "float32"),
-    }
-    if options.precision not in able[fastest]:
-        raise SettingsError(
-            f"PRECISION is {options.precision}, but this machine's {device.type} knows {', '.join(able[fastest])}: "
-            "set it to auto."
-        )
-    return options.precision
 
 
 def count_slots(model: Architecture, options: EngineOptions, device: torch.device, dtype: torch.dtype) -> int:
@@ -112,7 +91,7 @@ def _size(count: float) -> str:
     return f"{count / _GB:.2f} GB" if count >= _GB / 100 else f"{count / _MB:.2g} MB"
 
 
-def _try_out(network: Network[Any], tokenizer: SongTokenizer, precision: Precision) -> None:
+def _try_out(network: Network, tokenizer: SongTokenizer, precision: str) -> None:
     """Write a token: the first song does not wait for a compiler then, and a model that gives no numbers is told."""
     with torch.inference_mode():
         logits = network.decode([tokenizer.start_id or 0], [0], network.make_cache(1))

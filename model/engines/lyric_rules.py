@@ -23,6 +23,8 @@ class LyricRules:
     """Whether a chorus that opens again gets its lines of before."""
     has_stanzas: bool = False
     """Whether a song ends where its next stanza, or couplet, does not fit in its length."""
+    line_by_line: bool = False
+    """Whether what the model ends is a line: the song goes on with a new one until its length."""
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, options: EngineOptions) -> Self:
@@ -31,7 +33,8 @@ class LyricRules:
         if metadata is None:
             return cls(penalizes_words=options.penalizes == "words")
         penalizes = metadata.penalizes if options.penalizes == "auto" else options.penalizes
-        return cls(penalizes == "words", metadata.choruses_return and options.choruses_return, metadata.has_stanzas)
+        returns = metadata.choruses_return and options.choruses_return
+        return cls(penalizes == "words", returns, metadata.has_stanzas, metadata.unit == "line")
 
     def counts(self, piece: str, before: str) -> bool:
         """Return whether the repetition penalty counts a token.

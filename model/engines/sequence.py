@@ -70,7 +70,9 @@ class Sequence:
         self.tokens.append(token)
         self.uniform = self._random.random()
         if token in self._tokenizer.ends:
-            return "stop"
+            if not self.group.rules.line_by_line:
+                return "stop"
+            token = self.tokens[-1] = self._begin_line()
         try:
             self.counts = self.group.rules.counts(self._tokenizer.text_of(token), before)
             self._text.push(token)
@@ -80,6 +82,17 @@ class Sequence:
             self.error = error
             return "cancelled"
         return "length" if len(self.tokens) >= self.group.max_length else None
+
+    def _begin_line(self) -> int:
+        """Return the token that stands for the end of a line, and let those come back after which a line begins.
+
+        A model of single lines has learnt how one begins after its start token only; it still reads the lines before.
+        """
+        start = [] if self._tokenizer.start_id is None else [self._tokenizer.start_id]
+        at_line_start = self.lyric.endswith("\n") and start
+        first, *rest = start if at_line_start else [*self._tokenizer.split("\n"), *start]
+        self.returning.extend(rest)
+        return first
 
     def _ends_with_line(self) -> bool:
         """Return whether the song ends with the line that has just ended; if not, see which lines come back now."""

@@ -94,15 +94,14 @@ class Chunk:
     cache: KVCache
 
 
-class Network(ABC, Generic[LinearT]):
+class Network(ABC):
     """The model on a device.
 
     Args:
         weights: Of the checkpoint.
-        make_linear: Makes a layer of what is stored of it.
     """
 
-    def __init__(self, weights: Weights, make_linear: Callable[[Dense], LinearT]) -> None:
+    def __init__(self, weights: Weights) -> None:
         model = weights.architecture
         self.architecture = model
         self.device = weights.device
@@ -111,8 +110,6 @@ class Network(ABC, Generic[LinearT]):
         self._positions = None
         if model.frequencies is None:
             self._positions = weights.get(f"{model.names.positions}.weight", model.context, model.size)
-        self._blocks = [Block.read(weights, number).pack(make_linear) for number in range(model.layers)]
-        self._last_norm = Norm.read(weights, model.names.last_norm)
 
     def make_cache(self, slots: int) -> KVCache:
         """Return a cache for so many songs."""

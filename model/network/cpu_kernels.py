@@ -65,6 +65,17 @@ def exp(x: np.float32) -> np.float32:
 
 
 @compiled
+def _greatest(row: Array) -> np.float32:
+    """Return the greatest magnitude of a row, at least the smallest normal number; NaN or infinity where it has one."""
+    # The bits of positive floats are in the order of the floats, and integers have a maximum that vectorizes.
+    bits = row.view(np.int32)
+    greatest = _I(0x00800000)
+    for i in range(len(row)):
+        greatest = max(greatest, bits[i] & _I(0x7FFFFFFF))
+    return _I(greatest).view(np.float32)
+
+
+@compiled
 def _scale(row: Array, is_scaled: bool) -> np.float32:  # noqa: FBT001 - Numba has no keyword-only arguments
     """Bring a row to [-1, 1], in place, and return what it was divided by; 1 where nothing is to be scaled.
 
@@ -72,19 +83,26 @@ def _scale(row: Array, is_scaled: bool) -> np.float32:  # noqa: FBT001 - Numba h
     """
     if not is_scaled:
         return _F(1)
-    # The bits of positive floats are in the order of the floats, and integers have a maximum that vectorizes.
-    bits = row.view(np.int32)
-    greatest = _I(0x00800000)  # the smallest normal number
-    for i in range(len(row)):
-        greatest = max(greatest, bits[i] & _I(0x7FFFFFFF))
-    if greatest >= _I(0x7F800000):  # infinity, or NaN
+    scale = _greatest(row)
+    if not np.isfinite(scale):
         row[:] = _F(0)
         return _F(np.nan)
-    scale = _I(greatest).view(np.float32)
     inverse = _F(1) / scale  # Rounded to the nearest, so that its product with the scale is never above 1.
     for i in range(len(row)):
         row[i] *= inverse
     return scale
+
+
+@compiled
+def quantize(weight: Array, out: NDArray[np.int8], scales: NDArray[np.float64]) -> None:
+    """Write weights, (out, in), to ``out`` in units of a scale for each output, from -127 to 127."""
+    for row in range(len(weight)):
+        read, written = weight[row], out[row]
+        greatest = _greatest(read)
+        scales[row] = np.float64(greatest) / 127
+        inverse = _F(127) / greatest
+        for i in range(len(read)):
+            written[i] = np.int8(np.rint(read[i] * inverse))
 
 
 @compiled

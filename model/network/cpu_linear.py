@@ -18,13 +18,13 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch.nn import functional
 
+from model.network.cpu_kernels import quantize
+
 Precision = Literal["int8", "bfloat16", "float16", "float32"]
 """Of the weights; bfloat16 is for GPUs alone, int8 for CPUs alone."""
 
 _LEAST_ROWS = 16
 """From so many on, MKL sums in one order: on AMD's processors from 4 on, on Intel's from 16."""
-
-_TINY = torch.finfo(torch.float32).tiny
 
 
 class PackedLinear(Protocol):
@@ -90,17 +90,18 @@ class Int8Linear:
     is_scaled: ClassVar = True
 
     def __init__(self, weight: torch.Tensor) -> None:
-        scale = weight.abs().amax(1).clamp(min=_TINY).double() / 127
         torch.backends.quantized.engine = "fbgemm"
+        numbers, scales = torch.empty(weight.shape, dtype=torch.int8), torch.empty(len(weight), dtype=torch.float64)
+        quantize(weight.contiguous().numpy(), numbers.numpy(), scales.numpy())
         with warnings.catch_warnings():
             # Quantized tensors are to leave PyTorch one day; there is nothing yet that is as fast.
             warnings.simplefilter("ignore")
-            quantized = torch.quantize_per_channel(
-                weight, scale, torch.zeros(len(weight), dtype=torch.int64), 0, torch.qint8
+            quantized = torch._make_per_channel_quantized_tensor(  # noqa: SLF001 - of what is quantized already
+                numbers, scales, torch.zeros(len(weight), dtype=torch.int64), 0
             )
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
         # Without VNNI, sums of two products saturate at 16 bits unless the inputs spare one of theirs.
-        self._reduce_range = not _has_vnni()
+        self._reduce_range = not has_vnni()
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (1 + rows, in), between -1 and 1, to (rows, out)."""
@@ -116,6 +117,7 @@ PACKED_LINEARS: dict[str, type[PackedLinear]] = {
 """The layers of each precision that CPUs have."""
 
 
-def _has_vnni() -> bool:
+def has_vnni() -> bool:
+    """Return whether int8 has all of its 8 bits for inputs; 7 without these instructions."""
     # Where a PyTorch does not say, the careful answer is right on any processor.
     return bool(getattr(torch.cpu, "_is_vnni_supported", bool)())

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from model.checkpoint.weights import Dense, Weights
-from model.network.base import Chunk, Network, Norm
+from model.network.base import Block, Chunk, Network, Norm
 from model.network.cache import KVCache
 
 _gelu_tanh = partial(functional.gelu, approximate="tanh")
@@ -48,14 +48,16 @@ class Linear:
         return functional.linear(inputs, self._weight, self._bias)
 
 
-class GpuNetwork(Network[Linear]):
+class GpuNetwork(Network):
     """The model on a device, in the type of its weights.
 
     On the CPU nothing is recorded, so that all but the recording can be tested without a GPU.
     """
 
     def __init__(self, weights: Weights) -> None:
-        super().__init__(weights, Linear)
+        super().__init__(weights)
+        self._blocks = [Block.read(weights, number).pack(Linear) for number in range(self.architecture.layers)]
+        self._last_norm = Norm.read(weights, self.architecture.names.last_norm)
         self._head = Linear(Dense(weights.head(), None))
         self._turns = self._make_turns()
         self._activation = _ACTIVATIONS[self.architecture.activation]

@@ -19,6 +19,7 @@ from model.checkpoint.folder import Checkpoint
 from model.errors import CheckpointError
 from model.paths import expand_home
 from model.song import EOS_TOKEN, HEADER_FIELDS
+from model.terminal import for_terminal
 from train.config import CheckConfig
 from train.songs.problems import Problem
 from train.songs.reading import Reading, read_songs
@@ -190,13 +191,13 @@ def _print_residue(console: Console, reading: Reading) -> None:
 def _print_problems(console: Console, problems: list[Problem]) -> None:
     _heading(console, f"Skipped ({len(problems):,})" if problems else "Nothing was skipped")
     for problem in problems:
-        console.print(Text(str(problem)))
+        console.print(Text(for_terminal(str(problem))))
 
 
 def _print_sample(console: Console, songs: Songs) -> None:
     _heading(console, "A sample, as the model sees it")
     lines = str(songs[len(songs) // 2]).split("\n")
-    console.print(Text("\n".join(lines[:SAMPLE_LINES])))
+    console.print(Text(for_terminal("\n".join(lines[:SAMPLE_LINES]))))
     if len(lines) > SAMPLE_LINES:
         console.print(f"… and {len(lines) - SAMPLE_LINES} more lines, to {EOS_TOKEN}", style="dim")
 

@@ -1,6 +1,9 @@
 """``fit``: one training run, from songs to a checkpoint that the bot serves."""
 
+import contextlib
 import logging
+import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from transformers import set_seed
 
 from model.checkpoint.folder import Checkpoint, point_current
 from model.errors import LyricsError
+from model.terminal import for_terminal
 from train.config import FitConfig
 from train.learning.loop import Material, Trained, train
 from train.learning.partial_run import PartialRun, ResumeError, explain_full_disk
@@ -16,6 +20,7 @@ from train.learning.progress import ProgressEvent, ReportProgress, reporting
 from train.learning.saving import describe_run, save_adapter, save_model, write_metadata
 from train.learning.showing import song_of_checkpoint, song_of_learner
 from train.learning.start import Start, make_start, settle
+from train.measuring.precision import measure_int8
 from train.measuring.report import REPORT_FILE, report_run
 from train.songs.reading import Reading, read_songs
 from train.songs.split import Split, split_songs
@@ -28,7 +33,7 @@ MAX_PROBLEMS = 20
 
 
 def fit(config: FitConfig, current: Path) -> None:
-    """Train as ``config`` says, write the checkpoint, point ``current`` at it and show a sample of it.
+    """Train as ``config`` says, write the checkpoint, point ``current`` at it where it is of use, and show a sample.
 
     Several processes, started by torchrun or accelerate, train together; the first one writes and prints.
 
@@ -80,12 +85,24 @@ def _run(
                 write_sample=lambda model: song_of_learner(model, start.tokenizer, split.opening_tag),
             )
             if processes.is_first:
-                sample = _finish(config, partial, split, start, trained)
-                _publish(config, current, partial)
-                _show(config, trained, sample, report)
+                with _explaining_interrupt():
+                    sample = _finish(config, partial, split, start, trained)
+                served = _publish(config, current, partial)
+                _show(config, trained, sample, report, served=served)
     finally:
         if processes.is_first:
             partial.tidy()
+
+
+@contextlib.contextmanager
+def _explaining_interrupt() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise LyricsError(
+            "Stopped while the checkpoint was measured. All that was learnt is saved: the same command with --resume "
+            "measures it and ends the run; with --samples 0 that takes less time."
+        ) from error
 
 
 def _material(config: FitConfig, split: Split, start: Start) -> Material:
@@ -114,18 +131,30 @@ def _finish(config: FitConfig, partial: PartialRun, split: Split, start: Start, 
         metadata = describe_run(config, split)
         base = None if config.from_scratch else config.base
         checkpoint = replace(Checkpoint.open(folder), name=config.output.name, metadata=metadata)
-        evaluation = report_run(checkpoint, base, split, config.samples, trained.history)
-        evaluation = {"eval_loss": trained.loss} | evaluation
+        measured = report_run(checkpoint, base, split, config.samples, trained.history)
+        partial.note_faults(measured.faults)
+        evaluation = {"eval_loss": trained.loss} | measured.numbers | measure_int8(checkpoint, split.validation)
         write_metadata(folder, metadata.model_copy(update={"evaluation": evaluation}))
     sample = song_of_checkpoint(folder)  # A checkpoint that cannot write a song never appears.
     folder.rename(config.output)
     return sample
 
 
-def _publish(config: FitConfig, current: Path, partial: PartialRun) -> None:
-    point_current(config.output, current)
+def _publish(config: FitConfig, current: Path, partial: PartialRun) -> bool:
+    """Have the bot serve the result, unless it is of no use; return whether it does."""
+    faults = partial.faults()
+    if not faults:
+        point_current(config.output, current)
     partial.remove()
-    log.info("%s is finished, and %s points at it", config.output, current)
+    if not faults:
+        log.info("%s is finished, and %s points at it", config.output, current)
+        return True
+    log.warning(
+        "%s is finished, but the bot goes on with what it serves: %s. To have it serve this all the same:\n\n"
+        "    python -m train use %s\n",
+        *(config.output, "; ".join(faults), shlex.quote(str(config.output))),
+    )
+    return False
 
 
 def _end_killed(config: FitConfig, current: Path, partial: PartialRun) -> None:
@@ -135,7 +164,7 @@ def _end_killed(config: FitConfig, current: Path, partial: PartialRun) -> None:
     _publish(config, current, partial)
 
 
-def _show(config: FitConfig, trained: Trained, sample: str, report: ReportProgress) -> None:
+def _show(config: FitConfig, trained: Trained, sample: str, report: ReportProgress, *, served: bool) -> None:
     steps = trained.steps
     report(
         ProgressEvent(
@@ -145,10 +174,11 @@ def _show(config: FitConfig, trained: Trained, sample: str, report: ReportProgre
             validation_loss=trained.loss,
             sample=sample,
             output=str(config.output),
+            served=served,
         )
     )
     if config.progress != "json":
-        print(f"{config.output}: validation loss {trained.loss:.3f}, see {REPORT_FILE} there\n\n{sample}")
+        print(f"{config.output}: validation loss {trained.loss:.3f}, see {REPORT_FILE} there\n\n{for_terminal(sample)}")
 
 
 def _warn_of_problems(config: FitConfig, reading: Reading, start: Start) -> None:

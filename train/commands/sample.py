@@ -6,6 +6,7 @@ from model.engines.interface import EngineOptions, Request
 from model.engines.writing import write_requests
 from model.sampling.params import SamplingParams
 from model.song import HEADER_FIELDS, Header
+from model.terminal import for_terminal
 from train.measuring.config import SampleConfig
 
 
@@ -25,4 +26,4 @@ def sample(config: SampleConfig) -> None:
     engine = load_engine(checkpoint, EngineOptions())
     for seed, state in zip(seeds, write_requests(engine, requests), strict=True):
         for song in state.result():
-            print(f"# seed {seed}\n{header}{song.lyric}\n", flush=True)
+            print(for_terminal(f"# seed {seed}\n{header}{song.lyric}\n"), flush=True)

@@ -4,6 +4,7 @@
     NAME.partial/checkpoint-120/  a checkpoint of the Trainer: weights, optimizer, scheduler, random states
     NAME.partial/.saving/         the next one while it is written; nothing reads it
     NAME.partial/.finished/       the result while it is written
+    NAME.partial/faults.json      why the bot should not serve the result unasked, once that is known
     NAME.partial/.lock            held by the run that writes here
 
 A checkpoint is written in ``.saving`` and renamed when it is on the disk, so that one with its proper name is whole.
@@ -13,7 +14,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class PartialRun:
         self.saving = self.folder / ".saving"
         self.finished = self.folder / ".finished"
         self._record = self.folder / "run.json"
+        self._faults = self.folder / "faults.json"
         self._lock = FileLock(self.folder / ".lock", blocking=False)
 
     def checkpoints(self) -> list[Path]:
@@ -123,6 +125,14 @@ class PartialRun:
         """Delete what is half-written."""
         for folder in (self.saving, self.finished):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def note_faults(self, faults: Sequence[str]) -> None:
+        """Keep why the bot should not serve the result, for as long as the folder is there."""
+        self._faults.write_text(json.dumps(faults), encoding="utf-8")
+
+    def faults(self) -> list[str]:
+        """Return what was noted; none where nothing was."""
+        return [*map(str, json.loads(self._faults.read_text(encoding="utf-8")))] if self._faults.exists() else []
 
     def checkpoint(self, step: int) -> Path:
         """Return the checkpoint of ``step``."""

@@ -4,11 +4,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from model.terminal import for_terminal
 
 
 class ProgressEvent(BaseModel):
@@ -26,8 +28,11 @@ class ProgressEvent(BaseModel):
     tokens_per_second: float | None = Field(None, description="Tokens learnt a second, evaluations left out")
     eta_seconds: float | None = Field(None, description="Seconds until the last step, at the pace so far")
     validation_loss: float | None = Field(None, description="Loss per token on the songs held out")
-    sample: str | None = Field(None, description="A song that the model writes at this point")
+    sample: Annotated[str, AfterValidator(for_terminal)] | None = Field(
+        None, description="A song that the model writes at this point"
+    )
     output: str | None = Field(None, description="The finished checkpoint's folder")
+    served: bool | None = Field(None, description="Whether the bot serves it from its next start")
 
 
 ReportProgress = Callable[[ProgressEvent], None]

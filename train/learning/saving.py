@@ -87,6 +87,7 @@ def describe_run(config: FitConfig, split: Split) -> Metadata:
         penalizes="words" if split.has_stanzas else "tokens",
         choruses_return=split.choruses_return,
         has_stanzas=split.has_stanzas,
+        unit="line" if split.has_single_lines else "stanza" if config.unit == "stanza" else "song",
         created=datetime.now(UTC),
     )
 

@@ -4,6 +4,7 @@ import logging
 from dataclasses import asdict
 
 from model.checkpoint.folder import Checkpoint
+from model.terminal import for_terminal
 from train.config import DataConfig, FitConfig
 from train.measuring.config import CompareConfig, EvaluateConfig
 from train.measuring.evaluation import Evaluation, Evaluator
@@ -51,7 +52,7 @@ def _split(config: EvaluateConfig | CompareConfig, checkpoint: Checkpoint) -> Sp
 def as_text(*evaluations: Evaluation) -> str:
     """Return a table for the terminal, and under it what was copied."""
     copies = [sentence for evaluation in evaluations if (sentence := describe_copy(evaluation))]
-    return "\n".join([render_table(evaluations), *([""] if copies else []), *copies])
+    return for_terminal("\n".join([render_table(evaluations), *([""] if copies else []), *copies]))
 
 
 def as_json(evaluation: Evaluation) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Measures a checkpoint: how well it foresees songs held out, and how the songs read that it writes."""
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -8,6 +9,7 @@ from itertools import chain, cycle, islice
 from typing import Self
 
 import torch
+from tqdm import tqdm
 
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.pretrained import load_pretrained
@@ -132,6 +134,7 @@ class Evaluator:
         Raises:
             CheckpointError: Where the checkpoint does not load.
         """
+        log.info("measuring %s: loss on the songs held out, then %d songs", self._checkpoint.name, samples)
         likelihood = self._measure_likelihood()
         return Evaluation(
             name=self._checkpoint.name,
@@ -195,7 +198,7 @@ class Evaluator:
         Raises:
             LyricsError: Where a song cannot be written.
         """
-        states = list(write_requests(self._engine, requests))
+        states = list(self._follow(write_requests(self._engine, requests), requests))
         # A header may fill the context of a very small model, which its own songs then did as well.
         shorter = [
             replace(request, header=Header()) if isinstance(state.error, PromptTooLong) else request
@@ -204,6 +207,17 @@ class Evaluator:
         if shorter != requests:
             return self._write(shorter)
         return [ended for state in states for ended in _ended(state)]
+
+    def _follow(self, states: Iterator[RequestState], requests: Sequence[Request]) -> Iterator[RequestState]:
+        """Yield how requests ended, under a bar at the terminal."""
+        form = "measuring {desc}: song {n_fmt} of {total_fmt} |{bar}| {elapsed}"
+        total = sum(request.sampling.num_return_sequences for request in requests)
+        with tqdm(
+            total=total, desc=self._checkpoint.name, bar_format=form, file=sys.stderr, leave=False, disable=None
+        ) as bar:
+            for state in states:
+                yield state
+                bar.update(state.request.sampling.num_return_sequences)
 
 
 def _ended(state: RequestState) -> list[_Ended]:

@@ -7,8 +7,10 @@ from typing import Literal
 
 from model.checkpoint.folder import Checkpoint
 from model.sampling.params import SamplingParams
+from model.terminal import for_terminal
 from train.measuring.chart import draw_losses
 from train.measuring.evaluation import MAX_TOKENS, Evaluation, Evaluator, Sample
+from train.measuring.verdict import find_faults
 from train.songs.split import Split
 from train.words.originality import RUN
 from train.words.slips import CIRCLES
@@ -52,6 +54,16 @@ _ROWS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was found out about a new checkpoint."""
+
+    numbers: dict[str, float]
+    """The measurements, by name."""
+    faults: tuple[str, ...]
+    """Why the bot should not serve it unasked; none where it should."""
+
+
 def render_table(evaluations: Sequence[Evaluation]) -> str:
     """Return a Markdown table, a column for each checkpoint and one for the songs held out.
 
@@ -91,8 +103,8 @@ def report_run(
     split: Split,
     samples: int,
     history: Sequence[Mapping[str, float]],
-) -> dict[str, float]:
-    """Measure a checkpoint and its base, write the report, and return the checkpoint's measurements.
+) -> Measured:
+    """Measure a checkpoint and its base, write the report, and return what was found.
 
     Args:
         checkpoint: What a run has just written.
@@ -104,8 +116,9 @@ def report_run(
     evaluator = Evaluator(checkpoint, split)
     evaluation = evaluator.evaluate(samples)
     base_evaluation = None if base is None else Evaluator(Checkpoint.open(base), split).evaluate(samples)
-    write_report(checkpoint.path, history, evaluation, base_evaluation, evaluator.samples())
-    return evaluation.numbers()
+    written = evaluator.samples()
+    write_report(checkpoint.path, history, evaluation, base_evaluation, written)
+    return Measured(evaluation.numbers(), find_faults(evaluation, base_evaluation, written))
 
 
 def write_report(
@@ -152,7 +165,7 @@ def _describe_losses(history: Sequence[Mapping[str, float]]) -> str:
 def _render_sample(sample: Sample) -> str:
     prompt = "; ".join(sample.prompt.splitlines())
     # An indented block cannot be closed by anything that the model writes.
-    lyric = "\n".join(f"    {line}".rstrip() for line in sample.lyric.splitlines())
+    lyric = "\n".join(f"    {line}".rstrip() for line in for_terminal(sample.lyric).splitlines())
     return f"### Temperature {sample.temperature:g}\n\nPrompt: `{prompt.replace('`', '')}`\n\n{lyric}"
 
 

@@ -15,6 +15,8 @@ from train.songs.table_on_disk import Songs
 NUM_VALUES = 100
 """Values of a header field that a checkpoint remembers, to suggest them."""
 
+_NEARLY_ALL = 0.95
+
 MAX_VALUE = 100
 """Characters of such a value at most; longer ones are sentences, not names of anything."""
 
@@ -61,6 +63,11 @@ class Split:
     def has_stanzas(self) -> bool:
         """Whether more than half of the songs to learn have several lines: then lines are what they are made of."""
         return sum("\n" in song.lyric for song in self.train) > len(self.train) / 2
+
+    @cached_property
+    def has_single_lines(self) -> bool:
+        """Whether nearly all songs to learn are one line, as in data of a line a sample; reads all of them, once."""
+        return sum("\n" not in song.lyric for song in self.train) >= _NEARLY_ALL * len(self.train)
 
     @cached_property
     def choruses_return(self) -> bool:

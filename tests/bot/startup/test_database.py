@@ -35,7 +35,9 @@ async def test_a_newer_database_is_the_last_sentence(tmp_path: Path) -> None:
 
 def test_a_damaged_database_is_the_last_sentence(tmp_path: Path) -> None:
     (tmp_path / "lyrics.preview.db").write_bytes(os.urandom(9000))
-    assert "is no SQLite database, or a damaged one: put a copy of it back" in last_line(start(tmp_path))
+    assert "is no SQLite database, or a damaged one: put a backup back (python -m bot restore FILE)" in last_line(
+        start(tmp_path)
+    )
 
 
 @pytest.fixture
@@ -81,3 +83,40 @@ async def test_a_second_bot_is_refused_until_the_first_has_crashed(tmp_path: Pat
         third.send_signal(signal.SIGINT)
         await third.communicate()
     assert third.returncode == 0
+
+
+def care(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run one of the commands for the database, and return its exit code and what it said last."""
+    result = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "bot", *arguments],
+        check=False,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in result.stderr
+    return result.returncode, (result.stdout + result.stderr).splitlines()[-1]
+
+
+async def test_a_host_backs_up_checks_and_restores(tmp_path: Path) -> None:
+    database, copy = tmp_path / "lyrics.preview.db", tmp_path / "copy.db"
+    assert care(tmp_path, "check") == (2, "There is no database lyrics.preview.db: look where DATABASE points.")
+    async with Store.open(database) as store:
+        await store.set_sampling(1, "top_k", 3)
+        said = "copy.db has all that is in lyrics.preview.db. To put it back: python -m bot restore copy.db"
+        assert care(tmp_path, "backup", "copy.db") == (0, said)
+    assert care(tmp_path, "check") == (0, "lyrics.preview.db is whole.")
+    spoil(database)
+    assert care(tmp_path, "check")[0] in {1, 2}
+    code, said = care(tmp_path, "restore", str(copy))
+    assert code == 0
+    assert f"lyrics.preview.db has all that is in {copy}; what was there is now lyrics.preview.db.replaced-" in said
+    async with Store.open(database) as store:
+        assert (await store.sampling(1)).top_k == 3
+
+
+def spoil(database: Path) -> None:
+    content = bytearray(database.read_bytes())
+    content[100:4096] = b"\xff" * 3996
+    database.write_bytes(content)

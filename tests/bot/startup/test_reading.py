@@ -92,9 +92,16 @@ def test_help_has_every_setting_with_what_it_is_for(capsys: pytest.CaptureFixtur
     ] == []
 
 
-@pytest.mark.parametrize("argument", ["--hlep", "start", "-v"])
+@pytest.mark.parametrize("argument", ["--hlep", "-v"])
 def test_an_argument_that_is_not_known_is_answered(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse_arguments([argument])
     assert caught.value.code == 2
     assert f"unknown argument: {argument}" in capsys.readouterr().err
+
+
+def test_a_command_that_is_not_known_is_answered_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(["start"])
+    assert caught.value.code == 2
+    assert "invalid choice: 'start' (choose from" in capsys.readouterr().err

@@ -113,7 +113,7 @@ async def test_a_file_damaged_within_is_called_damaged(database: Path) -> None:
     async with Store.open(database):
         pass
     spoil(database)
-    with pytest.raises(StoreError, match=r"lyrics\.db is damaged: put a copy of it back, or set DATABASE"):
+    with pytest.raises(StoreError, match=r"lyrics\.db is damaged: put a backup back .*, or set DATABASE"):
         async with Store.open(database):
             pass
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ from model.engines.batching import BatchingEngine
 from model.engines.interface import RequestState
 from model.engines.lyric_rules import LyricRules
 from model.sampling.sampler import penalize
+from model.song import EOS_TOKEN
 from tests.conftest import make_metadata, make_request
 from tests.model.engines.test_batching import load, run, write
 
 SONG = "\nThe lights\n\n[Chorus]\nOn the water\nOn the shore\n\n[Verse 2]\nThe train\n\n[Chorus]\n"
 AFTER = "\n\n[Outro]\nGo"
+END = EOS_TOKEN
 
 Script = Callable[[str, LyricRules], BatchingEngine]
 
@@ -27,7 +30,8 @@ def script(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
 
     def make(text: str, rules: LyricRules) -> BatchingEngine:
         engine = load(tiny_checkpoint, rules=rules)
-        ids = SongTokenizer.load(engine.checkpoint).split(text)
+        tokenizer = SongTokenizer.load(engine.checkpoint)
+        ids = [number for part in re.split(f"({re.escape(END)})", text) for number in _ids(tokenizer, part)]
         steps: Iterator[int] = (number for _ in range(99) for number in ids)
 
         def draw(logits: torch.Tensor, *_: object) -> torch.Tensor:
@@ -37,6 +41,10 @@ def script(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
         return engine
 
     return make
+
+
+def _ids(tokenizer: SongTokenizer, text: str) -> list[int]:
+    return [tokenizer.ends[0]] if text == END else tokenizer.split(text)
 
 
 def song(engine: BatchingEngine, prompt: str = "[Verse 1]\nTwo lanterns", *, length: int = 200) -> GeneratedSong:
@@ -69,6 +77,21 @@ def test_a_song_ends_where_its_next_stanza_does_not_fit(script: Script) -> None:
     written = song(engine, "Two", length=3 * tokens - 3)
     assert written.lyric == "Two\nOn the water\nOn the shore\n\n\nOn the water\nOn the shore"
     assert (written.finish_reason, written.num_tokens) == ("stop", 2 * tokens)
+
+
+def test_of_a_model_of_single_lines_a_song_is_lines_until_its_length(script: Script) -> None:
+    # What is drawn behind an end, "?", gives way to the start token.
+    engine = script(f"Go on{END}?", LyricRules(line_by_line=True))
+    written = song(engine, "Two lanterns", length=40)
+    assert written.finish_reason == "length"
+    assert written.lyric.startswith("Two lanternsGo on\nGo on\nGo on\n")
+    assert set(written.lyric.split("\n")[1:]) == {"Go on"}
+    assert song(script(f"{END}?Go on", LyricRules(line_by_line=True)), "Two", length=40).lyric.startswith("Two\nGo on")
+
+
+def test_a_model_that_only_ends_lines_ends_with_its_length(script: Script) -> None:
+    written = song(script(END, LyricRules(line_by_line=True)), "Two lanterns", length=20)
+    assert (written.lyric, written.finish_reason) == ("Two lanterns", "length")
 
 
 def test_a_song_without_stanzas_fills_its_length(script: Script) -> None:
@@ -140,8 +163,10 @@ def test_the_host_has_the_last_word_on_the_penalty(
 
 
 def test_choruses_return_where_the_checkpoint_learnt_so_and_the_host_lets_them(tiny_checkpoint: Path) -> None:
-    learnt = make_metadata().model_copy(update={"choruses_return": True, "has_stanzas": True})
+    learnt = make_metadata().model_copy(update={"choruses_return": True, "has_stanzas": True, "unit": "line"})
     checkpoint = Checkpoint("x", tiny_checkpoint, learnt)
-    assert LyricRules.of(checkpoint, EngineOptions()) == LyricRules(choruses_return=True, has_stanzas=True)
+    assert LyricRules.of(checkpoint, EngineOptions()) == LyricRules(
+        choruses_return=True, has_stanzas=True, line_by_line=True
+    )
     assert not LyricRules.of(checkpoint, EngineOptions(choruses_return=False)).choruses_return
     assert LyricRules.of(replace(checkpoint, metadata=make_metadata()), EngineOptions()) == LyricRules()

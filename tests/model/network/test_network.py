@@ -9,19 +9,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import Checkpoint, CheckpointError, EngineOptions, SettingsError
+from model import Checkpoint, CheckpointError, EngineOptions
 from model.checkpoint.architecture import Architecture
 from model.checkpoint.pretrained import load_pretrained
 from model.checkpoint.tokenizer import SongTokenizer
-from model.checkpoint.weights import CPU, Weights
+from model.checkpoint.weights import Weights
 from model.engines.batching import BatchingEngine
-from model.engines.choice import choose_precision, load_engine
+from model.engines.choice import load_engine
 from model.engines.interface import RequestState
 from model.engines.reference import ReferenceEngine
 from model.engines.scheduler import CHUNK
 from model.network.base import Chunk, Network
 from model.network.cpu import CpuNetwork
-from model.network.cpu_linear import PACKED_LINEARS, Precision, fastest_precision
+from model.network.cpu_linear import PACKED_LINEARS, Precision
 from model.network.gpu import GpuNetwork
 from tests.conftest import Family, make_request, make_tiny_model, save_tiny_checkpoint
 from tests.model.engines.test_batching import run, write
@@ -33,7 +33,7 @@ CUDA = torch.device("cuda")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-def open_network(folder: Path, precision: Precision = "float32", *, on_gpu: bool = False) -> Network[Any]:
+def open_network(folder: Path, precision: Precision = "float32", *, on_gpu: bool = False) -> Network:
     checkpoint = Checkpoint.open(folder)
     with Weights.open(checkpoint, Architecture.read(checkpoint)) as weights:
         return GpuNetwork(weights) if on_gpu else CpuNetwork(weights, PACKED_LINEARS[precision])
@@ -52,7 +52,7 @@ def songs(vocabulary: int) -> list[list[int]]:
 
 
 @torch.inference_mode()
-def decoded(network: Network[Any], rows: Sequence[Sequence[int]]) -> torch.Tensor:
+def decoded(network: Network, rows: Sequence[Sequence[int]]) -> torch.Tensor:
     """Read all but the last three tokens of each row as a prompt, and then these together; the last logits."""
     cache = network.make_cache(len(rows))
     for slot, row in enumerate(rows):
@@ -204,20 +204,6 @@ def test_another_architecture_is_served_by_the_reference_engine_with_a_warning(
     engine.add(state)
     engine.step(lambda _: None)
     assert state.songs is not None
-
-
-def test_precision_is_what_the_host_says_or_the_fastest() -> None:
-    assert choose_precision(EngineOptions(), CPU) == fastest_precision(CPU)
-    assert choose_precision(EngineOptions(precision="float32"), CPU) == "float32"
-    with pytest.raises(SettingsError, match=r"PRECISION is bfloat16, but this machine's cpu knows .*float32"):
-        choose_precision(EngineOptions(precision="bfloat16"), CPU)
-
-
-def test_a_processor_without_fbgemm_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.engines.choice.fastest_precision", lambda _: "float32")
-    assert choose_precision(EngineOptions(), CPU) == "float32"
-    with pytest.raises(SettingsError, match="PRECISION is int8"):
-        choose_precision(EngineOptions(precision="int8"), CPU)
 
 
 def test_the_engine_writes_the_same_songs_over_rows_as_over_blocks(tiny_checkpoint: Path) -> None:

@@ -6,15 +6,21 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM
 
-from model import Checkpoint, CheckpointError, Finished, Header, LyricsService
+from model import CURRENT, Checkpoint, CheckpointError, Finished, Header, LyricsService
+from model.checkpoint.weights import CPU
+from model.engines.precision import rise_key
 from model.errors import LyricsError
+from model.network.cpu_linear import fastest_precision
 from model.song import BOS_TOKEN, EOS_TOKEN
 from tests.conftest import VERSES, make_request, save_tiny_checkpoint
 from tests.train.conftest import write_shuffled_songs
 from train.__main__ import main
+from train.commands import fit as command
 from train.commands.fit import fit
-from train.config import FitConfig
+from train.commands.use import use
+from train.config import FitConfig, UseConfig, partial_folder
 from train.learning.loop import PrecisionError
+from train.learning.progress import ProgressEvent, reporting
 
 TINY = {"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 64, "vocab_size": 300, "epochs": 2, "batch_size": 4}
 
@@ -28,10 +34,12 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``fit --from-scratch`` wrote, with ``current`` beside it."""
     output = tmp_path_factory.mktemp("checkpoints") / "tiny"
-    fit(
-        FitConfig.model_validate(TINY | {"data": songs, "output": output, "from_scratch": True}),
-        output.parent / "current",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.measuring.report.find_faults", lambda *_: ())  # So small a model writes no text.
+        fit(
+            FitConfig.model_validate(TINY | {"data": songs, "output": output, "from_scratch": True}),
+            output.parent / "current",
+        )
     return output
 
 
@@ -64,6 +72,7 @@ def test_the_metadata_says_how_it_was_made(trained: Path) -> None:
     assert not metadata.training.keys() & {"resume", "progress", "log_steps"}
     assert 0 < metadata.evaluation["eval_loss"] < 10
     assert metadata.evaluation["word_perplexity"] > metadata.evaluation["perplexity"] > 1
+    assert fastest_precision(CPU) != "int8" or abs(metadata.evaluation[rise_key()]) < 0.01
     assert len(metadata.data_fingerprint) == 64
 
 
@@ -87,6 +96,42 @@ def test_a_checkpoint_is_fine_tuned_and_its_loss_falls(trained: Path, songs: Pat
     assert "n_layer" in before.training
     assert "n_layer" not in after.training
     assert after.evaluation["eval_loss"] < before.evaluation["eval_loss"] - 0.5
+
+
+def test_what_is_of_no_use_is_not_served_but_says_why_and_how_it_would_be(
+    trained: Path,
+    songs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    monkeypatch.chdir(tmp_path)
+    use(UseConfig(checkpoint=trained), CURRENT)
+    # At this rate a model loses what it knew, and does not get as far as to learn anything else.
+    output, ruin = tmp_path / "ruined one", {"epochs": 1, "learning_rate": 30, "max_grad_norm": 0, "progress": "json"}
+    settings = {"data": songs, "output": output, "base": str(trained), "batch_size": 4, "samples": 0} | ruin
+    fit(FitConfig.model_validate(settings), CURRENT)
+    assert Checkpoint.open(CURRENT).path == trained
+    assert Checkpoint.open(output).path == output
+    assert not partial_folder(output).exists()
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["served"] is False
+    (said,) = [message for message in caplog.messages if "is finished" in message]
+    assert "it foresees the songs held out worse than tiny, with a perplexity per word of" in said
+    assert f"python -m train use '{output}'" in said
+    use(UseConfig(checkpoint=output), CURRENT)
+    assert Checkpoint.open(CURRENT).path == output
+
+
+def test_a_song_with_control_characters_never_reaches_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    song = "two lanterns\x1b[2J\x07\non the water\r"
+    for kind in ("bar", "json"):
+        with reporting(kind) as report:
+            report(ProgressEvent(event="evaluation", step=1, steps=2, validation_loss=1.0, sample=song))
+    shown = capsys.readouterr()
+    assert "two lanterns\ufffd[2J\ufffd\non the water\ufffd" in shown.err
+    assert json.loads(shown.out)["sample"] == "two lanterns\ufffd[2J\ufffd\non the water\ufffd"
 
 
 def test_special_tokens_are_added_to_a_base_like_openais(songs: Path, tmp_path: Path) -> None:
@@ -176,3 +221,20 @@ def test_the_defaults_are_the_design_cards(tmp_path: Path) -> None:
     config = FitConfig(data=("x",), output=tmp_path / "y")
     card = {"base": "openai-community/gpt2", "batch_size": 2, "epochs": 5, "precision": "auto"}
     assert json.loads(config.model_dump_json(include=set(card))) == card
+
+
+def test_ctrl_c_while_measuring_says_what_resume_does(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TINY | {"epochs": 1, "data": songs, "output": tmp_path / "tiny", "from_scratch": True, "samples": 0}
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "report_run", press)
+        with pytest.raises(LyricsError, match=r"All that was learnt is saved: the same command with --resume"):
+            fit(FitConfig.model_validate(settings), tmp_path / "current")
+    assert not (tmp_path / "tiny").exists()
+    fit(FitConfig.model_validate(settings | {"resume": True}), tmp_path / "current")
+    assert (tmp_path / "tiny" / "lyrics.json").exists()

@@ -32,6 +32,13 @@ def test_a_song_is_written_for_each_seed_and_again_for_the_same(
     assert both.endswith(capsys.readouterr().out)
 
 
+def test_what_a_song_would_have_the_terminal_do_is_not_done(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, checkpoint, "--prompt", "two \x1b[2Jlanterns", "--max-length", 1, "--seed", 1) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_values_out_of_bounds_are_refused_together(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

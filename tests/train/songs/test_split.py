@@ -100,3 +100,9 @@ def test_a_checkpoint_learns_whether_choruses_return(read: Read) -> None:
 def test_songs_of_one_line_have_no_stanzas(read: Read) -> None:
     assert split_songs(read("a.txt", text_of(*SONGS)), 0.1, seed=1).has_stanzas
     assert not split_songs(read("b.txt", text_of(*SONGS), unit="line"), 0.1, seed=1).has_stanzas
+
+
+def test_data_of_a_line_a_sample_are_single_lines(read: Read) -> None:
+    recipe = "\n".join(f"<|startoftext|>{line}<|endoftext|>" for line in make_lyric(1, 360).splitlines())
+    assert split_songs(read("recipe.txt", recipe), 0.1, seed=1).has_single_lines
+    assert not split_songs(read("songs.txt", text_of(*SONGS)), 0.1, seed=1).has_single_lines
