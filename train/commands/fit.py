@@ -57,7 +57,7 @@ def fit(config: FitConfig, current: Path) -> None:
     start = make_start(config, split)
     _warn_of_problems(config, reading, start)
     log.info("%.1f M parameters, %d tokens", start.model.num_parameters() / 1e6, len(start.tokenizer))
-    _run(settle(config, start.model), current, partial, processes, split, start)
+    _run(config, current, partial, processes, split, start)
 
 
 def _run(
