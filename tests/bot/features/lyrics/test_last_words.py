@@ -2,17 +2,16 @@
 
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from bot.features.lyrics.writing.live import FIRST, INTERVAL
-from bot.features.lyrics.writing.reply import _AGAIN
 from bot.store import Store
 from model import Checkpoint, GenerationStopped, LyricsService
 from tests.bot.features.lyrics.test_writing import EDIT, SECOND_LINE, TypingEngine, edits
-from tests.bot.world import World, buttons, checked, lyric, menu, private_sentence, response, wait_until
+from tests.bot.world import World, buttons, checked, lyric, menu, private_sentence, response
 
 HELD_BACK = "This server's filter did not let it through. `/history` has your songs."
 
@@ -51,6 +50,15 @@ def full_disk() -> sqlite3.OperationalError:
 async def no_room(*_: object, **__: object) -> None:
     """Do what a method of the store does on a full disk."""
     raise full_disk()
+
+
+async def later_until(world: World, condition: Callable[[], object]) -> None:
+    """Let time pass in the simulation until something has happened, however slow this machine is just now."""
+    for _ in range(100):
+        if condition():
+            return
+        await world.later(INTERVAL / 4)
+    raise AssertionError("it has not happened")
 
 
 async def test_songs_that_cannot_be_kept_are_shown_all_the_same(
@@ -97,8 +105,7 @@ async def test_a_last_edit_that_does_not_get_through_is_tried_again(world: World
     engine.gate.set()
     world.env.inject_error("PATCH", EDIT, status=429)
     song = await world.begin(world.lyrics(), lambda: world.states() == ["finished"] and edits(world) == 1)
-    await world.later(_AGAIN)
-    await wait_until(lambda: song.response is not None and song.response.embeds)
+    await later_until(world, lambda: song.response is not None and song.response.embeds)
     assert lyric(song) == "**two lanterns**"
     assert world.public()[0].content == ""
 
@@ -119,12 +126,10 @@ async def test_a_song_that_the_servers_filter_holds_back_is_in_the_history(
 
 async def test_a_filter_at_the_last_edit_takes_nothing_away(world: World, engine: TypingEngine) -> None:
     song = await world.begin(world.lyrics(), engine.started.is_set)
-    await world.later(FIRST)
-    await wait_until(lambda: song.response is not None and song.response.embeds)
+    await later_until(world, lambda: song.response is not None and song.response.embeds)
     world.env.inject_error("PATCH", EDIT, status=400, code=200000, times=None)
     engine.gate.set()
-    await world.later(INTERVAL)
-    await wait_until(lambda: song.followups)
+    await later_until(world, lambda: song.followups)
     assert [followup.content for followup in song.followups] == [HELD_BACK]
     assert lyric(song) == "**two lanterns**"
 
@@ -169,12 +174,10 @@ async def test_a_message_that_is_deleted_while_it_is_written_stops_the_writing(
     world: World, engine: TypingEngine
 ) -> None:
     song = await world.begin(world.lyrics(), engine.started.is_set)
-    await world.later(FIRST)
-    await wait_until(lambda: song.response is not None and song.response.embeds)
+    await later_until(world, lambda: song.response is not None and song.response.embeds)
     await response(song).message.delete()
     await engine.writes(SECOND_LINE)
-    await world.later(INTERVAL)
-    await wait_until(engine.stopped_early.is_set)
+    await later_until(world, engine.stopped_early.is_set)
     await world.env.settle()
     assert world.states() == ["finished"]
     assert world.bot.writer._under_way == {}
