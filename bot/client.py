@@ -12,6 +12,7 @@ from bot.features.lyrics import ITEMS, SongActions, Writer
 from bot.features.privacy import ForgetButton
 from bot.features.settings.controls import SettingsMenu
 from bot.handling.interaction import LyricsClient
+from bot.handling.permissions import CommandPermissions
 from bot.handling.sync import sync_where_it_differs
 from bot.handling.translator import LocaleTranslator
 from bot.handling.tree import LyricsTree
@@ -63,7 +64,8 @@ class LyricsBot(LyricsClient):
         self.rules = Rules(store, host or Layer("host"))
         self.retention_days = retention_days
         self.writer = Writer(store, service, max_per_member=max_per_member)
-        self.songs = SongActions(store, self.rules, self.writer)
+        self.permissions = CommandPermissions(self.tree)
+        self.songs = SongActions(store, self.rules, self.writer, self.permissions)
 
     @property
     def invite_url(self) -> str:
@@ -86,3 +88,7 @@ class LyricsBot(LyricsClient):
         assert self.application_id is not None, "it is known after login"
         await self.tree.set_translator(LocaleTranslator())
         await sync_where_it_differs(self.tree, self.application_id)
+
+    async def on_raw_app_command_permissions_update(self, update: discord.RawAppCommandPermissionsUpdateEvent) -> None:
+        """Ask anew who may use the commands in a server whose admins have changed that."""
+        self.permissions.forget(update.guild.id)

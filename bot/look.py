@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.markup import MAX_TITLE, cut, plain
+from bot.markup import MAX_TITLE, cut, plain, sendable
 from bot.store import MARK, ListedSong, ListName, ListPage, StoredRequest
 from model.song import SECTION_TAG
 
@@ -39,12 +39,13 @@ def list_embed(name: ListName, page: ListPage, search: str | None) -> discord.Em
 
 def excerpt(song: ListedSong) -> str:
     """Return on one line, unescaped, the words around what was searched for, or the beginning of the song."""
-    return _beginning(_one_line(song).replace(MARK, ""))
+    return sendable(_beginning(_one_line(song)))
 
 
 def heading(request: StoredRequest) -> str:
     """Return what a request is listed by, unescaped: its title, or the first line of its prompt."""
-    return (request.header.title or "").strip() or request.prompt.strip().splitlines()[0]
+    words = (request.header.title or "").strip() or request.prompt.strip().splitlines()[0]
+    return sendable(words) or "…"
 
 
 def _marked_excerpt(song: ListedSong) -> str:
@@ -54,7 +55,8 @@ def _marked_excerpt(song: ListedSong) -> str:
 
 
 def _one_line(song: ListedSong) -> str:
-    lines = [line for line in (song.found or song.request.songs[song.number].lyric).splitlines() if line.strip()]
+    text = song.found or sendable(song.request.songs[song.number].lyric)
+    lines = [line for line in text.splitlines() if line.strip()]
     # One line has no room for section tags, which stand in every song; one that was searched for is marked, and stays.
     lines = [line for line in lines if not SECTION_TAG.fullmatch(line.strip()) or MARK in line] or lines
     # What the song is listed by already need not be read twice.

@@ -55,8 +55,10 @@ class Rules:
 
 
 def check_channel(server: ServerSettings, interaction: discord.Interaction) -> None:
-    """Raise ``WrongChannel`` where songs may be written in other channels alone; a thread is its channel's."""
-    here = {interaction.channel_id, getattr(interaction.channel, "parent_id", None)}
+    """Raise ``WrongChannel`` where songs may be written elsewhere alone; what is in an allowed place is allowed."""
+    channel = interaction.channel
+    parent = channel.parent if isinstance(channel, discord.Thread) else channel
+    here = {interaction.channel_id, getattr(channel, "parent_id", None), getattr(parent, "category_id", None)}
     if server.channels and here.isdisjoint(server.channels):
         places = ", ".join(f"<#{channel}>" for channel in server.channels)
         raise WrongChannel(f"This server's admins want songs to be written in {places} only: please ask there.")

@@ -162,7 +162,9 @@ class FitConfig(DataConfig):
         "adamw", description="muon learns from fewer songs where a model starts from random weights"
     )
     epochs: Annotated[float, Field(gt=0)] = Field(5, description="Passes over the songs")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(5e-5, description="Peak learning rate")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Peak learning rate; the default is 5e-5, and 5e-4 with LoRA"
+    )
     lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"] = Field(
         "linear", description="How the learning rate falls after the warm-up"
     )
@@ -192,8 +194,13 @@ class FitConfig(DataConfig):
     patience: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Stop after this many evaluations in a row without a better validation loss"
     )
-    lora_rank: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Train LoRA adapters of this rank and merge them when saving; needs the extra 'lora'"
+    lora_rank: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Train LoRA adapters of this rank and merge them when saving; 0 trains all weights; the default is "
+        "32 where a Llama is trained on a CPU, else 0",
+    )
+    keep_adapter: bool = Field(
+        default=False, description="Save LoRA's adapters by themselves, a few megabytes that need the base beside them"
     )
     lora_alpha: Annotated[float, Field(gt=0)] = Field(32, description="LoRA's scale, divided by its rank")
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -226,8 +233,10 @@ class FitConfig(DataConfig):
             problems.append(f"--n-embd ({self.n_embd}) must be a multiple of --n-head ({self.n_head})")
         if self.warmup_steps and self.warmup_ratio:
             problems.append("give --warmup-steps or --warmup-ratio, not both")
-        if self.lora_rank and self.from_scratch:
-            problems.append("--lora-rank adapts a base, so leave out --from-scratch")
+        if self.keep_adapter and self.lora_rank == 0:
+            problems.append("--keep-adapter keeps what --lora-rank trains, so let that be 1 or more")
+        if (self.lora_rank or self.keep_adapter) and self.from_scratch:
+            problems.append("LoRA adapts a base, so leave out --from-scratch")
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import discord
 from discord import app_commands
-from discord.app_commands import AppCommandChannel, Choice
+from discord.app_commands import AppCommandChannel, AppCommandThread, Choice
 from discord.ext import commands
 
 from bot.daily import Daily
@@ -27,8 +27,11 @@ _DEFAULTS = [Choice(name=parameter.name, value=parameter.name) for parameter in 
 _CEILED = [Choice(name=name, value=name) for name in CEILED]
 
 
+AnyChannel = AppCommandChannel | AppCommandThread
+
+
 class _AnyPlace(app_commands.Transformer):
-    """Lets a channel be chosen in which songs can be written, be it by its threads; the bot need not see it.
+    """Lets a place be chosen in which songs can be written: a channel, a thread or a category; the bot need not see it.
 
     The types are named one by one, as discord.py's ``ForumChannel`` also stands for media channels, which Discord's
     description of its API does not let a command ask for.
@@ -41,15 +44,19 @@ class _AnyPlace(app_commands.Transformer):
         discord.ChannelType.voice,
         discord.ChannelType.stage_voice,
         discord.ChannelType.forum,
+        discord.ChannelType.category,
+        discord.ChannelType.public_thread,
+        discord.ChannelType.private_thread,
+        discord.ChannelType.news_thread,
     ]
 
-    async def transform(self, _interaction: discord.Interaction, value: AppCommandChannel, /) -> AppCommandChannel:
+    async def transform(self, _interaction: discord.Interaction, value: AnyChannel, /) -> AnyChannel:
         """Return the channel as Discord sent it."""
         return value
 
 
-Place = app_commands.Transform[AppCommandChannel, _AnyPlace]
-"""Where songs may be allowed; a thread is as its channel is, and so is a post of a forum."""
+Place = app_commands.Transform[AnyChannel, _AnyPlace]
+"""Where songs may be allowed; what is in it, is as it is."""
 
 
 class TooManyChannels(LyricsError):  # noqa: N818 - named for what happened, as the model's errors are
@@ -62,8 +69,7 @@ class TooManyChannels(LyricsError):  # noqa: N818 - named for what happened, as 
 class Server(commands.GroupCog, name="server", description="How songs are written in this server"):
     """The server's defaults, ceilings, channels and privacy.
 
-    Discord offers the commands to members who may manage the server, unless its admins decide otherwise in their
-    settings; they are checked for it here again, so that no such decision opens the settings by accident.
+    Discord lets in members who may manage the server, unless its admins decide otherwise in Discord's settings.
 
     Args:
         bot: Knows which servers it is in.
@@ -80,8 +86,8 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         self.daily = Daily(self.forget, after=bot.wait_until_ready)
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
-        """Let in who may manage the server, and nobody outside of servers."""
-        return interaction.guild_id is not None and interaction.permissions.manage_guild
+        """Let in whom Discord lets in, in servers."""
+        return interaction.guild_id is not None
 
     @app_commands.command()
     async def show(self, interaction: discord.Interaction) -> None:
@@ -148,6 +154,20 @@ class Server(commands.GroupCog, name="server", description="How songs are writte
         self, interaction: discord.Interaction, change: Callable[[ServerSettings], ServerSettings]
     ) -> ServerSettings:
         return await self.store.change_server(_guild_id(interaction), change)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """Take a channel or a category that is deleted off those where songs are allowed."""
+        await self._forget_channel(channel.guild.id, channel.id)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, thread: discord.RawThreadDeleteEvent) -> None:
+        """Take a thread that is deleted off those where songs are allowed."""
+        await self._forget_channel(thread.guild_id, thread.thread_id)
+
+    async def _forget_channel(self, guild_id: int, channel_id: int) -> None:
+        if channel_id in (await self.store.server(guild_id)).channels:
+            await self.store.change_server(guild_id, lambda server: _disallowing(server, channel_id))
 
     async def cog_load(self) -> None:
         """Begin to forget servers that the bot has left; the first time as soon as it knows where it is."""

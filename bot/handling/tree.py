@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,9 +11,13 @@ import discord
 from discord import app_commands
 from pydantic import ValidationError
 
+from bot.handling.refusals import FAILURES, is_gone, is_held_back, is_lost
 from model import LyricsError, describe_violations
 
 log = logging.getLogger(__name__)
+
+_NO_ROOM_OR_TIME = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+"""What SQLite says of a disk that is full or broken, and of a file that another program holds."""
 
 
 class LyricsTree(app_commands.CommandTree[Any]):
@@ -25,8 +30,12 @@ class LyricsTree(app_commands.CommandTree[Any]):
 
     def mention(self, name: str) -> str:
         """Return a command, say ``settings show``, as a mention that can be clicked; as text while Discord has none."""
-        number = self._ids.get(name.partition(" ")[0])
+        number = self.id_of(name.partition(" ")[0])
         return f"`/{name}`" if number is None else f"</{name}:{number}>"
+
+    def id_of(self, name: str) -> int | None:
+        """Return the id of a command; none while Discord has none of that name."""
+        return self._ids.get(name)
 
     def remember_ids(self, commands: Iterable[Mapping[str, Any]]) -> None:
         """Take the ids of the commands from what Discord says that it has."""
@@ -57,12 +66,16 @@ async def report_error(interaction: discord.Interaction, error: Exception) -> No
     """Tell the user, and nobody else, what went wrong.
 
     A domain error shows its own sentence. Any other shows a short reference, and the log has the error under
-    the same reference. Where Discord no longer takes an answer, the log alone has it.
+    the same reference. Where Discord no longer takes an answer, the log alone has it, in a line.
     """
+    cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    if is_lost(cause):
+        log.info("An interaction was lost before it was answered: %s", cause)
+        return
     try:
-        await _reply_privately(interaction, describe(error))
-    except discord.HTTPException as refusal:
-        log.warning("This error could not be reported (%s)", refusal, exc_info=error)
+        await _reply_privately(interaction, describe(cause))
+    except FAILURES as refusal:
+        log.info("An error could not be reported (%s): %s", refusal, cause)
 
 
 def may_only_answer(interaction: discord.Interaction) -> bool:
@@ -90,10 +103,25 @@ def describe(error: Exception) -> str:
             return "This command has just changed: please try again in a minute."
         case app_commands.CheckFailure():
             return "You are not allowed to do that here."
+        case discord.HTTPException() | sqlite3.OperationalError() if said := _of_others(error):
+            return said
         case _:
             reference = secrets.token_hex(4)
             log.error("Error %s", reference, exc_info=error)
             return f"Something went wrong on our side. If it goes on, tell the bot's host this reference: `{reference}`"
+
+
+def _of_others(error: Exception) -> str | None:
+    """Return the sentence for what Discord refused, or the disk, where it is no fault of ours; the log has a line."""
+    if is_held_back(error):
+        return "This server's filter did not let it through. `/history` has your songs."
+    if is_gone(error):
+        log.info("Discord does not let the bot answer: %s", error)
+        return "Discord does not let the bot do that here, or what it was about is gone."
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_ROOM_OR_TIME:  # the rest of it is the finer reason
+        log.error("The database could not be used: %s", error)
+        return "The bot's memory cannot be used just now, so nothing was done: please try again in a few minutes."
+    return None
 
 
 async def _reply_privately(interaction: discord.Interaction, sentence: str) -> None:

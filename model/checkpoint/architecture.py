@@ -3,7 +3,6 @@
 The defaults are those of transformers' configurations. Needs no torch.
 """
 
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -139,9 +138,9 @@ class Architecture:
             CheckpointError: Where it is damaged.
             UnknownArchitectureError: Where the networks cannot compute what it describes.
         """
-        file = checkpoint.path / "config.json"
+        file = checkpoint.weights.path / "config.json"
         try:
-            return cls.of(json.loads(file.read_bytes()))
+            return cls.of(checkpoint.read_config())
         except (ValueError, KeyError, AttributeError) as error:
             why = describe_violations(error) if isinstance(error, ValidationError) else repr(error)
             raise CheckpointError(

@@ -10,16 +10,19 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from model.checkpoint import advice
+from model.checkpoint.bundled import BUNDLED, open_bundled
 from model.errors import CheckpointError, describe_violations
 from model.paths import expand_home
 
 METADATA_FILE = "lyrics.json"
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 CURRENT = Path("checkpoints/current")
 STARTER = Path(__file__).parents[1] / "starter"
 
@@ -67,6 +70,23 @@ class Checkpoint:
     name: str
     path: Path
     metadata: Metadata | None
+    base: "Checkpoint | None" = None
+    """What its weights are to be added to, where they are an adapter's."""
+
+    @property
+    def weights(self) -> "Checkpoint":
+        """The checkpoint that has whole weights, and says of what architecture they are: itself, or its base."""
+        return self if self.base is None else self.base.weights
+
+    def read_config(self) -> dict[str, Any]:
+        """Return what ``config.json`` says of the weights, with the tokens that an adapter has added.
+
+        Raises:
+            ValueError: Where it is no JSON.
+        """
+        config: dict[str, Any] = json.loads((self.weights.path / "config.json").read_bytes())
+        vocabulary = None if self.base is None else saved_vocabulary(self.path)
+        return config if vocabulary is None else config | {"vocab_size": vocabulary}
 
     @property
     def header_fields(self) -> tuple[str, ...]:
@@ -90,7 +110,9 @@ class Checkpoint:
             CheckpointError: Where a file is missing or damaged, or the hub cannot be reached.
         """
         path, name = expand_home(source), str(source)
-        if path.is_dir():
+        if name == BUNDLED:
+            path = open_bundled()
+        elif path.is_dir():
             path = path.resolve()
             name = path.name
         # A link whose folder is gone, and any path that the code itself names, is never sought on the hub.
@@ -100,8 +122,12 @@ class Checkpoint:
             path = download(name, _HUB_FILES)
             if not any(path.glob("*.safetensors")):
                 raise CheckpointError(advice.on_hub_without_weights(name))
-        _check_files(path)
-        return cls(name, path, _read_metadata(path))
+        base = _base_of(path)
+        if base is None:
+            _check_files(path)
+            return cls(name, path, _read_metadata(path))
+        _names_in(path / ADAPTER_WEIGHTS)
+        return cls(name, path, _read_metadata(path), cls.open(base))
 
 
 def locate(model: str | None, current: Path = CURRENT) -> str | Path:
@@ -146,7 +172,7 @@ def download(name: str, patterns: list[str]) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"{name!r} is no folder here, and the model hub did not give it ({type(error).__name__}): "
-            f"check the name and the network, or name a checkpoint folder {_WHERE}."
+            f"check the name and the network, or name a checkpoint folder, or {BUNDLED}, a model in a package {_WHERE}."
         ) from error
 
 
@@ -168,6 +194,28 @@ def _names_in(weights: Path) -> list[str]:
             return list(file.keys())
     except (SafetensorError, OSError) as error:
         raise CheckpointError(advice.of_unreadable_weights(weights, error)) from error
+
+
+def _base_of(path: Path) -> str | Path | None:
+    """Return what the adapter in a folder is to be added to, a folder also as seen from there; none of no adapter."""
+    file = path / ADAPTER_CONFIG
+    if not file.is_file() or (path / "config.json").is_file():
+        return None
+    try:
+        base = str(json.loads(file.read_bytes())["base_model_name_or_path"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file} does not say what its base is ({error}): copy the folder again.") from error
+    beside = path / base
+    return beside if not Path(base).is_dir() and beside.is_dir() else base
+
+
+def saved_vocabulary(path: Path) -> int | None:
+    """Return how many tokens an adapter has embeddings of, where it brings them whole."""
+    with safe_open(path / ADAPTER_WEIGHTS, framework="numpy") as file:
+        for name in file.keys():  # noqa: SIM118 - it is no mapping
+            if name.endswith(("embed_tokens.weight", "wte.weight")):
+                return int(file.get_slice(name).get_shape()[0])
+    return None
 
 
 def weight_files(path: Path) -> list[Path]:

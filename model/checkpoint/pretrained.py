@@ -6,7 +6,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from model.checkpoint.folder import Checkpoint
+from model.checkpoint.adapter import Adapter
+from model.checkpoint.folder import Checkpoint, saved_vocabulary
 from model.checkpoint.special_tokens import SpecialTokens
 from model.checkpoint.tokenizer import backend_of, refuse_another_models
 from model.checkpoint.weights import is_finite, why_not_finite
@@ -35,7 +36,7 @@ def load_pretrained(
         model, loading = cast(
             "tuple[PreTrainedModel, dict[str, set[str]]]",
             AutoModelForCausalLM.from_pretrained(
-                checkpoint.path,
+                checkpoint.weights.path,
                 dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
@@ -56,6 +57,11 @@ def load_pretrained(
         raise CheckpointError(
             f"The weights of {checkpoint.path} lack {missing[0]} and {len(missing) - 1} more: copy the folder again."
         )
+    if checkpoint.base is not None:
+        vocabulary = saved_vocabulary(checkpoint.path) or model.config.vocab_size
+        if vocabulary != model.config.vocab_size:
+            model.resize_token_embeddings(vocabulary, mean_resizing=False)
+        _merge(model, Adapter.read(checkpoint.path))
     for name, weight in model.named_parameters():
         if not is_finite(weight):
             raise CheckpointError(why_not_finite(name, weight, dtype))
@@ -71,3 +77,10 @@ def _name_tokens(tokenizer: PreTrainedTokenizerBase, checkpoint: Checkpoint, voc
     for role, number in (("bos_token", special.start), ("eos_token", next(iter(special.ends), None))):
         if number is not None and number != getattr(tokenizer, f"{role}_id"):
             setattr(tokenizer, role, tokenizer.convert_ids_to_tokens(number))
+
+
+def _merge(model: PreTrainedModel, adapter: Adapter) -> None:
+    """Add an adapter to a model's weights, in place."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(adapter.apply(name, parameter))

@@ -1,6 +1,5 @@
 """Between text and tokens: prompts in, songs out a token at a time. Needs neither torch nor transformers."""
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -63,7 +62,7 @@ class SongTokenizer:
         """
         try:
             tokenizer = _read_tokenizer(checkpoint.path)
-            vocab_size = _vocab_size(checkpoint.path, tokenizer)
+            vocab_size = _vocab_size(checkpoint, tokenizer)
             special = SpecialTokens.declared(checkpoint.path, tokenizer.token_to_id, vocab_size)
         # The library raises nothing narrower.
         except Exception as error:
@@ -253,9 +252,9 @@ def _read_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer.from_file(str(file))
 
 
-def _vocab_size(folder: Path, tokenizer: Tokenizer) -> int:
+def _vocab_size(checkpoint: Checkpoint, tokenizer: Tokenizer) -> int:
     """Return how many ids the model has: what ``config.json`` says, or its architecture has by default."""
-    config = json.loads((folder / "config.json").read_bytes())
+    config = checkpoint.read_config()
     default = 50_257 if config.get("model_type") == "gpt2" else tokenizer.get_vocab_size(with_added_tokens=True)
     size: int = config.get("vocab_size", default)
     return size

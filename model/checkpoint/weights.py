@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
 
+from model.checkpoint.adapter import Adapter
 from model.checkpoint.architecture import Architecture
 from model.checkpoint.folder import Checkpoint, weight_files
 from model.errors import CheckpointError
@@ -27,6 +28,7 @@ class Weights:
     """Where the tensors go."""
     dtype: torch.dtype
     """What they become."""
+    _adapter: Adapter = field(default_factory=Adapter)
 
     @classmethod
     @contextmanager
@@ -40,12 +42,13 @@ class Weights:
         """Open the weights for as long as the context lasts."""
         files, names = {}, {}
         with ExitStack() as stack:
-            for path in weight_files(checkpoint.path):
+            for path in weight_files(checkpoint.weights.path):
                 file = stack.enter_context(safe_open(path, framework="pt"))
                 for full in file.keys():  # noqa: SIM118 - it is no mapping
                     name = full.removeprefix(architecture.names.prefix)
                     files[name], names[name] = file, full
-            yield cls(architecture, files, names, device, dtype)
+            adapter = Adapter() if checkpoint.base is None else Adapter.read(checkpoint.path)
+            yield cls(architecture, files, names, device, dtype, adapter)
 
     def get(self, name: str, *shape: int) -> torch.Tensor:
         """Read a tensor.
@@ -63,6 +66,8 @@ class Weights:
             tensor: torch.Tensor = self._files[name].get_tensor(self._names[name])
         except SafetensorError as error:
             raise CheckpointError(f"The weights' {name} does not load ({error}): copy the folder again.") from error
+        has_prefix = not name.startswith("lm_head")
+        tensor = self._adapter.apply(f"{self.architecture.names.prefix if has_prefix else ''}{name}", tensor)
         if tensor.shape != shape:
             raise CheckpointError(
                 f"The checkpoint does not load: {name} is {tuple(tensor.shape)} where config.json says {shape}. "

@@ -1,6 +1,5 @@
 """The line of the log that says what was loaded, so that a wrong choice shows before the first song."""
 
-import json
 import logging
 
 from model.checkpoint.folder import Checkpoint
@@ -20,7 +19,7 @@ def log_self_check(checkpoint: Checkpoint, tokenizer: SongTokenizer, serving: st
         tokenizer: Its tokenizer.
         serving: The precision, why it is that, and how many songs there may be.
     """
-    kind = json.loads((checkpoint.path / "config.json").read_bytes()).get("model_type", "unknown")
+    kind = checkpoint.read_config().get("model_type", "unknown")
     log.log(
         logging.WARNING if tokenizer.beyond else logging.INFO,
         "%s: %s; songs %s; %s; all weights finite; %s",

@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +14,18 @@ from rich.table import Table
 from rich.text import Text
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
+from model.checkpoint.bundled import BUNDLED
 from model.checkpoint.folder import Checkpoint
 from model.errors import CheckpointError
 from model.paths import expand_home
-from model.song import BOS_TOKEN, EOS_TOKEN, HEADER_FIELDS
+from model.song import EOS_TOKEN, HEADER_FIELDS
 from model.terminal import for_terminal
 from train.config import CheckConfig
 from train.songs.problems import Problem
 from train.songs.reading import Reading, read_songs
 from train.songs.table_on_disk import Songs
 from train.tokens.cutting import find_long_lines, tokenize
+from train.tokens.vocabulary import name_special_tokens
 
 LONGEST = 5
 SAMPLE_LINES = 24
@@ -78,15 +81,15 @@ def _open_base(source: str) -> tuple[Base | None, str]:
         path = expand_home(source)
         # Of a model on the hub only the tokenizer is fetched: counting needs no weights.
         where = (
-            Checkpoint.open(source).path
-            if os.path.lexists(path) or path.is_absolute()
-            else snapshot_download(source, allow_patterns=["*.json", "merges.txt"])
+            Checkpoint.open(source)
+            if source == BUNDLED or os.path.lexists(path) or path.is_absolute()
+            else Checkpoint(source, Path(snapshot_download(source, allow_patterns=["*.json", "merges.txt"])), None)
         )
-        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
-        context = AutoConfig.from_pretrained(where, trust_remote_code=False).max_position_embeddings
+        tokenizer = AutoTokenizer.from_pretrained(where.path, trust_remote_code=False)
+        context = AutoConfig.from_pretrained(where.weights.path, trust_remote_code=False).max_position_embeddings
     except (CheckpointError, OSError, ValueError, AttributeError) as error:  # the hub's errors are among these
         return None, f"no tokenizer of {source} ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
-    tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN})
+    name_special_tokens(tokenizer)
     return Base(tokenizer, context), ""
 
 

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from transformers import set_seed
@@ -16,9 +17,9 @@ from train.learning.loop import Material, Trained, train
 from train.learning.partial_run import PartialRun, ResumeError, explain_full_disk
 from train.learning.processes import Processes
 from train.learning.progress import ProgressEvent, ReportProgress, reporting
-from train.learning.saving import describe_run, save_model, write_metadata
+from train.learning.saving import describe_run, save_adapter, save_model, write_metadata
 from train.learning.showing import song_of_checkpoint, song_of_learner
-from train.learning.start import Start, make_start
+from train.learning.start import Start, make_start, settle
 from train.measuring.precision import measure_int8
 from train.measuring.report import REPORT_FILE, report_run
 from train.songs.reading import Reading, read_songs
@@ -38,7 +39,7 @@ def fit(config: FitConfig, current: Path) -> None:
 
     Raises:
         DataError: Where the songs cannot be read.
-        CheckpointError: Where the base is no GPT-2 that loads.
+        CheckpointError: Where the base does not load, or is of another family.
         ResumeError: Where --resume has nothing to go on with, or is missing.
         LyricsError: Whatever else stops the training, see ``train.learning.loop.train``.
     """
@@ -60,13 +61,19 @@ def fit(config: FitConfig, current: Path) -> None:
 
 
 def _run(
-    config: FitConfig, current: Path, partial: PartialRun, processes: Processes, split: Split, start: Start
+    told: FitConfig,
+    current: Path,
+    partial: PartialRun,
+    processes: Processes,
+    split: Split,
+    start: Start,
 ) -> None:
+    config = settle(told, start.model)
     material = _material(config, split, start)
     processes.wait()  # until all have looked at what lies there
     try:
         if processes.is_first:
-            partial.begin(config, split.fingerprint, num_parameters=start.model.num_parameters())
+            partial.begin(told, split.fingerprint, num_parameters=start.model.num_parameters())
         processes.wait()
         with reporting(config.progress) as report:
             trained = train(
@@ -117,10 +124,13 @@ def _finish(config: FitConfig, partial: PartialRun, split: Split, start: Start, 
     partial.clear()
     folder = partial.finished
     with explain_full_disk(folder):
-        save_model(folder, trained.model, start.tokenizer, config.save_dtype)
+        if config.keep_adapter:
+            save_adapter(folder, trained.model, start.tokenizer, config.base)
+        else:
+            save_model(folder, trained.model, start.tokenizer, config.save_dtype)
         metadata = describe_run(config, split)
         base = None if config.from_scratch else config.base
-        checkpoint = Checkpoint(config.output.name, folder, metadata)
+        checkpoint = replace(Checkpoint.open(folder), name=config.output.name, metadata=metadata)
         measured = report_run(checkpoint, base, split, config.samples, trained.history)
         partial.note_faults(measured.faults)
         evaluation = {"eval_loss": trained.loss} | measured.numbers | measure_int8(checkpoint, split.validation)

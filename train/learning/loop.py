@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArgum
 from model.checkpoint.pretrained import mute_transformers
 from model.errors import LyricsError
 from train.config import FitConfig, TrainingPrecision
+from train.learning.lean import LEAN_FAMILIES, lean_steps
 from train.learning.lora import add_adapters, merge_adapters
 from train.learning.loss import z_loss
 from train.learning.optimizer import MuonWithAdamW
@@ -90,7 +92,6 @@ def train(
     Raises:
         PrecisionError: Where this machine does not compute in the precision that was asked for.
         SharingError: Where a step has fewer songs than processes and passes.
-        LoraError: Where LoRA is asked for and peft is not installed.
         DiskError: Where a checkpoint cannot be written.
         Stopped: After SIGINT or SIGTERM.
     """
@@ -100,16 +101,18 @@ def train(
         model.loss_function = functools.partial(z_loss, weight=config.z_loss)
     if config.lora_rank:
         model = add_adapters(model, rank=config.lora_rank, alpha=config.lora_alpha, new_tokens=material.new_tokens)
-    trainer = _trainer(config, model, material, partial, processes)
-    if processes.is_first:
-        trainer.add_callback(Follow(report, lambda: trainer.tokens_seen, lambda: write_sample(model)))
-    if config.patience:
-        trainer.add_callback(EndEarly(config.patience))
-    _run(trainer, partial, processes)
-    loss = trainer.load_best()
+    with lean_steps(model) if is_lean(config, material) else nullcontext():
+        trainer = _trainer(config, model, material, partial, processes)
+        if processes.is_first:
+            trainer.add_callback(Follow(report, lambda: trainer.tokens_seen, lambda: write_sample(model)))
+        if config.patience:
+            trainer.add_callback(EndEarly(config.patience))
+        _run(trainer, partial, processes)
+        loss = trainer.load_best()
     model.config.use_cache = True  # which the Trainer has turned off
     history = tuple(trainer.state.log_history)
-    return Trained(merge_adapters(model) if config.lora_rank else model, loss, trainer.state.global_step, history)
+    merged = config.lora_rank and not config.keep_adapter
+    return Trained(merge_adapters(model) if merged else model, loss, trainer.state.global_step, history)
 
 
 def _trainer(
@@ -129,7 +132,7 @@ def _trainer(
     # teaches worse than a mixed one (benchmarks/README.md).
     packed = config.batching == "pack" or (config.batching == "auto" and count > config.batch_size)
     capacity = model.config.max_position_embeddings
-    arguments = training_arguments(config, partial, count)
+    arguments = training_arguments(config, partial, count, is_lean=is_lean(config, material))
     return LyricsTrainer(
         model,
         arguments,
@@ -153,6 +156,8 @@ def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> N
     stop = StopOnSignal(processes.any)
     trainer.add_callback(stop)
     last = next(reversed(partial.checkpoints()), None)
+    if last is None and processes.is_first and not torch.cuda.is_available():
+        log.info("About %s to learn on this CPU, evaluations left out", describe_duration(trainer.foresee()))
     with stop.listening():
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if stop.stopped:
@@ -160,13 +165,23 @@ def _run(trainer: LyricsTrainer, partial: PartialRun, processes: Processes) -> N
         raise Stopped(f"Stopped at step {state.global_step} of {state.max_steps}, which is saved: go on with --resume.")
 
 
-def training_arguments(config: FitConfig, partial: PartialRun, songs_in_step: int) -> TrainingArguments:
+def is_lean(config: FitConfig, material: Material) -> bool:
+    """Return whether the steps are those of ``train.learning.lean``."""
+    is_fit = material.model.config.model_type in LEAN_FAMILIES and not material.new_tokens and not config.z_loss
+    is_cpu = not torch.cuda.is_available() and config.precision in {"auto", "bf16"}
+    return bool(config.lora_rank) and is_fit and is_cpu and not config.compile and not config.activation_checkpointing
+
+
+def training_arguments(
+    config: FitConfig, partial: PartialRun, songs_in_step: int, *, is_lean: bool = False
+) -> TrainingArguments:
     """Return the settings as the Trainer takes them.
 
     Raises:
         PrecisionError: Where this machine does not compute in the precision that was asked for.
     """
-    precision = choose_precision(config.precision)
+    precision = "bf16" if is_lean else choose_precision(config.precision)
+    assert config.learning_rate is not None, "it is settled before"
     rate = config.learning_rate * (songs_in_step / config.batch_size) ** _RATE_EXPONENT
     log.info("%d songs a step, learning rate %.2g, %s", songs_in_step, rate, precision)
     every = "epoch" if config.eval_steps is None else "steps"
@@ -180,7 +195,7 @@ def training_arguments(config: FitConfig, partial: PartialRun, songs_in_step: in
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         fp16=precision == "fp16",
-        bf16=precision == "bf16",
+        bf16=precision == "bf16" and not is_lean,  # Lean steps are in bfloat16 by themselves.
         torch_compile=config.compile,
         activation_checkpointing=config.activation_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False} if config.activation_checkpointing else None,
@@ -222,3 +237,11 @@ def songs_per_step(config: FitConfig, lengths: list[int]) -> int:
     """Return the songs in a step: the batch size, or more of them where songs are short."""
     mean = sum(lengths) / len(lengths)
     return max(config.batch_size, min(int(config.step_tokens / mean), len(lengths)))
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a duration in the largest unit that it has at least two of."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} seconds"

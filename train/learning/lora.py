@@ -1,28 +1,16 @@
-"""LoRA: small matrices beside frozen weights, merged into them when training is over (the extra ``lora``)."""
+"""LoRA: small matrices beside frozen weights, merged into them when training is over."""
 
 import warnings
 from typing import Any, cast
 
 from transformers import PreTrainedModel
 
-from model.errors import LyricsError
-
-
-class LoraError(LyricsError):
-    """The package for LoRA is not installed."""
-
 
 def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, new_tokens: list[int]) -> PreTrainedModel:
-    """Return ``model`` with all weights frozen but new adapters and the embeddings of ``new_tokens``.
+    """Return ``model`` with all weights frozen but new adapters and the embeddings of ``new_tokens``."""
+    # Slow to import.
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
-    Raises:
-        LoraError: Where peft is not installed.
-    """
-    try:
-        # Optional, and slow to import.
-        from peft import LoraConfig, get_peft_model  # noqa: PLC0415
-    except ImportError as error:
-        raise LoraError("--lora-rank needs peft, which is not installed: pip install '.[lora]'") from error
     # It says of every checkpoint that the embeddings, which have a row more, are in it too; and asks transformers
     # by an old name.
     warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
@@ -31,8 +19,8 @@ def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, new_tokens:
         task_type="CAUSAL_LM",
         r=rank,
         lora_alpha=cast("int", alpha),
-        target_modules=["c_attn", "c_proj", "c_fc"],
-        fan_in_fan_out=True,  # GPT-2 keeps its weights transposed
+        target_modules="all-linear",
+        fan_in_fan_out=model.config.model_type == "gpt2",  # which keeps its weights transposed
         trainable_token_indices=new_tokens or None,
     )
     return cast("PreTrainedModel", get_peft_model(model, config))

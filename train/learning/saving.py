@@ -21,14 +21,38 @@ _NOT_RECORDED = {"data", "output", "base", "workers", "resume", "progress", "log
 
 
 def save_model(
-    folder: Path,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    dtype: Literal["float32", "float16"],
+    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, dtype: Literal["float32", "float16"]
 ) -> None:
     """Write a model as transformers loads it, with the bot's sampling as its own."""
+    model.generation_config = _generation_config(tokenizer)
+    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=MAX_SHARD_SIZE)
+    _save_tokenizer(folder, tokenizer)
+
+
+def save_adapter(folder: Path, model: Any, tokenizer: PreTrainedTokenizerBase, base: str) -> None:
+    """Write LoRA's adapters as PEFT loads them, in float16, with the name of the base that they are to be added to.
+
+    Args:
+        folder: Where to write.
+        model: PEFT's model, whose adapters become float16.
+        tokenizer: Written beside them.
+        base: What the run was told to start from; a folder is named in full.
+    """
+    path = Path(base).expanduser()
+    model.peft_config["default"].base_model_name_or_path = str(path.resolve()) if path.is_dir() else base
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.half()
+    # The embeddings are the base's: PEFT would ask the hub whether they are.
+    model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink()  # A form to fill in.
+    _generation_config(tokenizer).save_pretrained(folder)
+    _save_tokenizer(folder, tokenizer)
+
+
+def _generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
     defaults = SamplingParams()
-    model.generation_config = GenerationConfig(
+    return GenerationConfig(
         do_sample=True,
         temperature=defaults.temperature,
         top_k=defaults.top_k,
@@ -39,11 +63,13 @@ def save_model(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=MAX_SHARD_SIZE)
+
+
+def _save_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     tokenizer.save_pretrained(folder)
     # safetensors makes its files for the owner alone, but the bot may well run as another user.
     for weights in folder.glob("*.safetensors"):
-        shutil.copymode(folder / "config.json", weights)
+        shutil.copymode(folder / "tokenizer_config.json", weights)
 
 
 def describe_run(config: FitConfig, split: Split) -> Metadata:

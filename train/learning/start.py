@@ -9,10 +9,17 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel, PreTraine
 from model.checkpoint.folder import Checkpoint
 from model.checkpoint.pretrained import load_pretrained
 from model.errors import CheckpointError
-from model.song import BOS_TOKEN, EOS_TOKEN
 from train.config import FitConfig
 from train.songs.split import Split
-from train.tokens.vocabulary import learn_tokenizer
+from train.tokens.vocabulary import learn_tokenizer, name_special_tokens
+
+FAMILIES = ("gpt2", "llama", "qwen2")
+"""The architectures that are learnt from, as ``config.json`` names them."""
+
+
+LORA_RANK = 32
+RATE, LORA_RATE = 5e-5, 5e-4
+"""Peak learning rates: adapters begin at nothing and have further to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +38,25 @@ class Start:
         return context
 
 
+def settle(config: FitConfig, model: PreTrainedModel) -> FitConfig:
+    """Return the settings with those filled in that depend on the model and on this machine."""
+    rank = config.lora_rank
+    if rank is None:
+        is_slow = model.config.model_type != "gpt2" and not torch.cuda.is_available()
+        rank = LORA_RANK if config.keep_adapter or is_slow else 0
+    rate = config.learning_rate or (LORA_RATE if rank else RATE)
+    return config.model_copy(update={"lora_rank": rank, "learning_rate": rate})
+
+
 def make_start(config: FitConfig, split: Split) -> Start:
     """Return what the settings say a run starts from; a tokenizer is learnt from the songs to learn.
 
     Raises:
-        CheckpointError: Where the base is no GPT-2 that loads.
+        CheckpointError: Where the base does not load, or is of another family.
     """
     model, tokenizer = _from_scratch(config, split) if config.from_scratch else _from_base(config)
-    return Start(model, tokenizer, add_special_tokens(model, tokenizer))
+    # An adapter stands beside a base whose embeddings have no more rows than they have.
+    return Start(model, tokenizer, add_special_tokens(model, tokenizer, may_add=not config.keep_adapter))
 
 
 def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -61,12 +79,14 @@ def _from_scratch(config: FitConfig, split: Split) -> tuple[PreTrainedModel, Pre
 def _from_base(config: FitConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     base = Checkpoint.open(config.base)
     model, tokenizer = load_pretrained(base)
-    if not isinstance(model, GPT2LMHeadModel):
+    if model.config.model_type not in FAMILIES:
         raise CheckpointError(
-            f"The base {config.base} is a {model.config.model_type}, not a GPT-2: name a GPT-2 checkpoint."
+            f"The base {config.base} is a {model.config.model_type}, and training knows {', '.join(FAMILIES)}: name a "
+            "checkpoint of one of these."
         )
-    for name, value in _dropouts(config).items():
-        setattr(model.config, name, value)
+    if model.config.model_type == "gpt2":
+        for name, value in _dropouts(config).items():
+            setattr(model.config, name, value)
     # The layers read their dropout from the config when they are built, so it is set on them as well.
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -75,17 +95,20 @@ def _from_base(config: FitConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerB
 
 
 def _dropouts(config: FitConfig) -> dict[str, Any]:
+    """Return GPT-2's settings of dropout; Llama's family has none."""
     return dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
 
 
-def add_special_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Give tokenizer and model a start and an end token, and return those that are new to the model.
+def add_special_tokens(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, may_add: bool = True
+) -> list[int]:
+    """Make sure that tokenizer and model have a start and an end token, and return those that are new to the model.
 
     A new row starts at the mean of the old ones: it is then as likely as the average word, and moves nothing else. A
     model whose vocabulary was padded has rows for some already, which were never trained and start there as well.
     """
     known = _size(tokenizer)
-    tokenizer.add_special_tokens({"bos_token": BOS_TOKEN, "eos_token": EOS_TOKEN, "pad_token": EOS_TOKEN})
+    name_special_tokens(tokenizer, may_add=may_add)
     first, size = min(known, model.config.vocab_size), _size(tokenizer)
     if size > model.config.vocab_size:
         model.resize_token_embeddings(size, mean_resizing=False)

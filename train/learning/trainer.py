@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -70,6 +71,21 @@ class LyricsTrainer(Trainer):
             collate_fn=self._collate,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def foresee(self) -> float:
+        """Return about how many seconds the steps will take, by one batch from which nothing is learnt."""
+        batch = next(iter(self.get_train_dataloader()))
+        seconds = 0.0
+        with torch.random.fork_rng([]):
+            for _ in range(2):  # The first time is slower.
+                began = time.perf_counter()
+                with self.accelerator.autocast():
+                    loss: Any = self.compute_loss(self._model, self._prepare_inputs(batch))
+                loss.backward()
+                seconds = time.perf_counter() - began
+        self._model.zero_grad()
+        tokens: float = sum(self._sampler.lengths) * self.args.num_train_epochs / self.args.world_size
+        return seconds / max(1, real_tokens(batch)) * tokens
 
     def training_step(self, model: torch.nn.Module, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
         """Learn from one batch, and count its tokens."""

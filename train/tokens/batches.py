@@ -61,7 +61,7 @@ class StepSampler(Sampler[list[Draw]]):
         self, lengths: Sequence[int], songs_per_step: int, share: Share, *, seed: int, grouped: bool = True
     ) -> None:
         self.epoch = 0
-        self._lengths = lengths
+        self.lengths = lengths
         self._songs_per_step = songs_per_step
         self._share = share
         self._seed = seed
@@ -69,7 +69,7 @@ class StepSampler(Sampler[list[Draw]]):
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return math.ceil(len(self._lengths) / self._songs_per_step) * self._share.passes
+        return math.ceil(len(self.lengths) / self._songs_per_step) * self._share.passes
 
     def __iter__(self) -> Iterator[list[Draw]]:
         share = self._share
@@ -80,11 +80,11 @@ class StepSampler(Sampler[list[Draw]]):
 
     def _steps(self) -> list[tuple[int, ...]]:
         rng = random.Random(f"{self._seed}:{self.epoch}")  # noqa: S311 - an order, not a secret
-        order = rng.sample(range(len(self._lengths)), len(self._lengths))
+        order = rng.sample(range(len(self.lengths)), len(self.lengths))
         if not self._grouped:
             return list(_batched(order, self._songs_per_step))
         groups = _batched(order, self._songs_per_step * _GROUP_STEPS)
-        by_length = [sorted(group, key=lambda index: self._lengths[index]) for group in groups]
+        by_length = [sorted(group, key=lambda index: self.lengths[index]) for group in groups]
         steps = [step for group in by_length for step in _batched(group, self._songs_per_step)]
         rng.shuffle(steps)
         return steps

@@ -80,17 +80,17 @@ def tokenize(
     )
 
 
-def cut(song: Song, measure: Measure, context: int) -> Pieces:
-    """Cut a song into texts of at most ``context`` tokens."""
+def cut(song: Song, measure: Measure, context: int, ends: tuple[str, str] = (BOS_TOKEN, EOS_TOKEN)) -> Pieces:
+    """Cut a song, between its start and its end token, into texts of at most ``context`` tokens."""
     header, lines = song.header, song.lyric.split("\n")
-    head, ends, *sizes = measure([f"{header}\n", BOS_TOKEN + EOS_TOKEN, *(f"{line}\n" for line in lines)])
+    head, around, *sizes = measure([f"{header}\n", "".join(ends), *(f"{line}\n" for line in lines)])
     if head > context // 2:
         header, head = Header(), 0
-    room = context - ends - head
+    room = context - around - head
     while True:
         left_out = tuple(line for line, size in zip(lines, sizes, strict=True) if size > room)
         kept = [(line, size) for line, size in zip(lines, sizes, strict=True) if size <= room]
-        texts = _render(header, list(_pack(list(_blocks(kept, room)), room)))
+        texts = _render(header, list(_pack(list(_blocks(kept, room)), room)), ends)
         over = max(measure(texts), default=0) - context
         if over <= 0:
             return Pieces(texts=tuple(texts), left_out=left_out)
@@ -102,7 +102,7 @@ def find_long_lines(reading: Reading, tokenizer: PreTrainedTokenizerBase, contex
     problems = []
     # A token has a byte at least, so most songs need not be looked at.
     for number in (reading.songs.column("widest") > context).nonzero()[0].tolist():
-        for line in cut(reading.songs[number], _measure(tokenizer), context).left_out:
+        for line in cut(reading.songs[number], _measure(tokenizer), context, _ends(tokenizer)).left_out:
             path, place = reading.place(number)
             message = (
                 f"the song from here has a line that does not fit in {context:,} tokens: '{line[:40]}…' is left out"
@@ -112,11 +112,12 @@ def find_long_lines(reading: Reading, tokenizer: PreTrainedTokenizerBase, contex
 
 
 def _encode(songs: Sequence[Song], tokenizer: PreTrainedTokenizerBase, context: int) -> Iterator[list[int]]:
-    ids = _ids(tokenizer, [str(song) for song in songs])
+    start, end = ends = _ends(tokenizer)
+    ids = _ids(tokenizer, [f"{start}{format_prompt(song.header, song.lyric)}{end}" for song in songs])
     for song, row in zip(songs, ids, strict=True):
         if len(row) <= context:
             yield row
-        elif pieces := cut(song, _measure(tokenizer), context).texts:
+        elif pieces := cut(song, _measure(tokenizer), context, ends).texts:
             yield from _ids(tokenizer, list(pieces))
 
 
@@ -148,17 +149,22 @@ def _pack(blocks: Sequence[tuple[str, int]], room: int) -> Iterator[str]:
         yield "\n\n".join(piece)
 
 
-def _render(header: Header, bodies: Sequence[str]) -> list[str]:
+def _render(header: Header, bodies: Sequence[str], ends: tuple[str, str]) -> list[str]:
     texts = [format_prompt(header, body) for body in bodies]
     if texts:
-        texts[0] = BOS_TOKEN + texts[0]
-        texts[-1] += EOS_TOKEN
+        texts[0] = ends[0] + texts[0]
+        texts[-1] += ends[1]
     return texts
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
     ids: list[list[int]] = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
     return ids
+
+
+def _ends(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
+    """Return the tokens that open and close a song: the tokenizer's, which training has set where it had none."""
+    return str(tokenizer.bos_token), str(tokenizer.eos_token)
 
 
 def _measure(tokenizer: PreTrainedTokenizerBase) -> Measure:
@@ -168,5 +174,5 @@ def _measure(tokenizer: PreTrainedTokenizerBase) -> Measure:
 def _key(songs: Songs, tokenizer: PreTrainedTokenizerBase, context: int) -> str:
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     state |= {"truncation": None, "padding": None}  # Left over from whatever it did last.
-    parts = json.dumps([_FORMAT, songs.key, state, context], sort_keys=True)
+    parts = json.dumps([_FORMAT, songs.key, state, _ends(tokenizer), context], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:32]

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from model.song import BOS_TOKEN, EOS_TOKEN
+
 _UNSTRESSED = "er|ers|ing|ings|le|ly|y|en|on|ow|e|es|ed"
 
 _RHYME = rf"(?i)(?<=\p{{L}})[aeiouy]+(?:[^aeiouy\W\d_]+(?:{_UNSTRESSED})?)?(?=[^\w\n]*\n)"
@@ -30,3 +32,16 @@ def learn_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
     )
     tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False)
+
+
+def name_special_tokens(tokenizer: PreTrainedTokenizerBase, *, may_add: bool = True) -> None:
+    """Give a tokenizer a start, an end and a padding token.
+
+    Those that it declares stay; but where one token is both start and end, as GPT-2's is, songs get a start of their
+    own, unless ``may_add`` forbids that.
+    """
+    end = tokenizer.eos_token or EOS_TOKEN
+    start = tokenizer.bos_token or (BOS_TOKEN if may_add else end)
+    if start == end and may_add:
+        start = BOS_TOKEN
+    tokenizer.add_special_tokens({"bos_token": start, "eos_token": end, "pad_token": end})

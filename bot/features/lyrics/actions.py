@@ -12,6 +12,7 @@ from bot.features.lyrics.picture.sharing import Sharing, SongsGone, finished_req
 from bot.features.lyrics.writing.request import MemberRequest
 from bot.features.lyrics.writing.writer import Writer
 from bot.handling.items import is_private
+from bot.handling.permissions import CommandPermissions
 from bot.handling.songs import Action, SongPlace
 from bot.rules import Rules
 from bot.store import Store, StoredRequest
@@ -25,8 +26,9 @@ _FILE_NAME = 40
 class SongActions:
     """Answers the buttons under songs, for the member whose songs they are."""
 
-    def __init__(self, store: Store, rules: Rules, writer: Writer) -> None:
+    def __init__(self, store: Store, rules: Rules, writer: Writer, permissions: CommandPermissions) -> None:
         self.store = store
+        self.permissions = permissions
         self.rules = rules
         self.writer = writer
         self.sharing = Sharing(store, rules)
@@ -99,13 +101,15 @@ class SongActions:
             message = songs_message(request, SongPlace(request.id, 0), viewer)
             await interaction.response.edit_message(**message)
         else:
-            await interaction.response.edit_message(content=request.error, embed=None, view=None)
+            ended = request.error or "Nothing more comes of this request."
+            await interaction.response.edit_message(content=ended, embed=None, view=None)
 
     @property
     def _checkpoint(self) -> Checkpoint:
         return self.writer.service.checkpoint
 
     async def _write(self, interaction: discord.Interaction, asked: MemberRequest) -> None:
+        await self.permissions.check(interaction, "lyrics")
         here = await self.rules.for_songs(interaction)
         # What comes of a private song is private too.
         async with self.writer.reply(interaction, private=is_private(interaction)) as reply:

@@ -12,6 +12,7 @@ from bot.features.lyrics.suggestions import suggest
 from bot.features.lyrics.writing.request import MemberRequest, check_prompt
 from bot.features.lyrics.writing.writer import Writer
 from bot.handling.interaction import Interaction
+from bot.markup import as_written, ending, sendable
 from bot.rules import Rules
 from model import HEADER_FIELDS, Header, LyricsError, LyricsService
 from model.sampling.params import MAX_LENGTH, NUM_RETURN_SEQUENCES, SEED
@@ -79,14 +80,28 @@ class Lyrics(commands.Cog):
             header = Header(title, genre, mood, theme, artist)
             await self.writer.write(reply, MemberRequest.new(self.service.checkpoint, prompt, header, sampling))
 
+    @app_commands.command()
+    async def stop(self, interaction: discord.Interaction) -> None:
+        """Stop what is being written for you, and keep what is there."""
+        count = self.writer.stop_all(interaction.user.id)
+        said = {0: "Nothing is being written for you.", 1: "Stopped: what is there stays."}
+        await interaction.response.send_message(
+            said.get(count, f"Stopped {count} requests: what is there stays."), ephemeral=True
+        )
+
     async def continue_as_lyrics(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        """Write songs that open with the text of a message."""
-        if not message.content.strip():
+        """Write songs that open with the text of a message, or with the end of a long one."""
+        prompt = ending(sendable(_text_of(message)).strip(), MAX_PROMPT)
+        if not prompt:
             raise LyricsError("That message has no text to go on from.")
-        check_prompt(message.clean_content)
+        check_prompt(prompt)
         here = await self.rules.for_songs(interaction)
         async with self.writer.reply(interaction, private=here.server.private) as reply:
             sampling = here.settings.sampling
-            await self.writer.write(
-                reply, MemberRequest.new(self.service.checkpoint, message.clean_content, Header(), sampling)
-            )
+            await self.writer.write(reply, MemberRequest.new(self.service.checkpoint, prompt, Header(), sampling))
+
+
+def _text_of(message: discord.Message) -> str:
+    """Return what a message says; what a song of a bot's says stands in its embed, escaped."""
+    shown = message.embeds[0].description if message.author.bot and message.embeds else None
+    return as_written(shown) if shown else message.clean_content

@@ -3,7 +3,7 @@
 They are embeds, as one holds 4,096 characters; a message of Components V2 holds 4,000 in all, which a song fills.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, TypedDict
 
@@ -15,9 +15,9 @@ from bot.features.lyrics.parts import song_parts, whole_words
 from bot.features.lyrics.writing.request import MemberRequest
 from bot.handling.songs import Action, SongPlace
 from bot.look import COLOUR
-from bot.markup import MAX_TITLE, cut, plain
+from bot.markup import MAX_DESCRIPTION, MAX_TITLE, cut, plain, sendable
 from bot.store import StoredRequest
-from model import Header, Progress, Queued
+from model import GeneratedSong, Header, Progress, Queued
 
 Viewer = Literal["everybody", "owner", "reader"]
 """Whom a message of songs is for: all in a channel; whose songs they are, privately; another member, privately."""
@@ -32,6 +32,10 @@ _DETAILS: dict[Action, str] = {"details": "Details"}
 
 _OWNERS_ACTIONS: dict[Action, str] = {"post": "Post here", "delete": "Delete…"}
 """What is added where nobody but the song's owner sees it."""
+
+
+_BETWEEN = "⁂"
+"""Stands between two songs in one message."""
 
 
 class Message(TypedDict):
@@ -71,6 +75,12 @@ def songs_message(
     elif viewer == "reader":
         view.add_item(CopyButton(place))
     return Message(embed=embed, view=view)
+
+
+def unkept_message(header: Header, prompt: str, songs: Sequence[GeneratedSong]) -> Message:
+    """Show as many songs as a message holds, of a request that could not be kept: without it, no button would work."""
+    lyrics = f"\n\n{_BETWEEN}\n\n".join(song_parts(song.lyric, prompt)[0] for song in songs)
+    return Message(embed=_embed(header, cut(lyrics, MAX_DESCRIPTION)), view=View(timeout=None))
 
 
 def writing_message(request_id: int, asked: MemberRequest, update: Queued | Progress) -> Message:
@@ -124,7 +134,7 @@ def _footer(request: StoredRequest, place: SongPlace, num_parts: int) -> Iterato
         yield f"{place.number + 1}/{len(request.songs)}"
     if num_parts > 1:
         yield f"part {place.part + 1} of {num_parts}"
-    yield from filter(None, [request.header.genre, request.header.mood])
+    yield from (sendable(value) for value in (request.header.genre, request.header.mood) if value)
 
 
 def _add_turning(view: View, place: SongPlace, num_songs: int, num_parts: int) -> None:

@@ -6,16 +6,16 @@ from typing import Any
 import discord
 import pytest
 import simcord
-from discord.app_commands import CheckFailure
 from pydantic import ValidationError
 
 from bot.features.server import MAX_CHANNELS, TooManyChannels
+from bot.handling.permissions import _allows
 from bot.rules import WrongChannel
 from bot.sampling.layers import Ceilings, Layer, OverCeiling
 from bot.store import ServerSettings, Store
 from model import SamplingParams
 from tests.bot.features.test_settings import show
-from tests.bot.world import World, details, embed, footer, lyric, menu, private_sentence, response
+from tests.bot.world import World, details, embed, footer, lyric, menu, private_sentence, response, wait_until
 
 HERE, THERE = 1001, 1002
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -64,14 +64,80 @@ async def test_only_who_may_manage_the_server_is_offered_the_commands(world: Wor
     assert not [name for name in world.mira.user.available_commands() if name.startswith("server")]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-async def test_the_code_refuses_whom_discord_was_told_to_let_in(world: World, name: str) -> None:
+async def test_whom_discords_settings_let_in_is_let_in(world: World) -> None:
     (command,) = [command for command in await world.bot.tree.fetch_commands() if command.name == "server"]
     world.mira.guild.set_command_permissions(command, {world.mira: True})
-    refused = await world.mira.slash(world.channel, f"server {name}", **COMMANDS[name])
-    assert private_sentence(refused) == "You are not allowed to do that here."
-    assert await settings(world) == ServerSettings()
-    assert [type(error) for error in world.errors()] == [CheckFailure]
+    await server(world, world.mira, "private", value=True)
+    assert (await settings(world)).private
+
+
+@pytest.mark.parametrize("label", ["Again", "Variations", "Continue"])
+async def test_who_is_shut_out_of_lyrics_is_shut_out_of_the_buttons_that_write(world: World, label: str) -> None:
+    song = await world.lyrics()
+    (command,) = [command for command in await world.bot.tree.fetch_commands() if command.name == "lyrics"]
+    world.mira.guild.set_command_permissions(command, {world.mira: False})
+    refused = await world.mira.click(response(song), label=label)
+    assert private_sentence(refused) == "This server's admins do not let you use `/lyrics` here."
+    assert len(world.states()) == 1
+    world.mira.guild.set_command_permissions(command, {})
+    world.bot.permissions.forget(world.mira.guild.id)
+    await world.mira.click(response(song), label=label)
+    assert len(world.states()) == 2
+
+
+@pytest.mark.parametrize(
+    ("of_command", "of_all", "may"),
+    [
+        ([], [], True),
+        ([(2, 5, False)], [], False),
+        ([(1, 7, False)], [], False),
+        ([(1, 7, False), (1, 8, True)], [], True),
+        ([(1, 1, False), (2, 5, True)], [], True),
+        ([], [(2, 5, False)], False),
+        ([(2, 5, True)], [(2, 5, False)], True),
+        ([(3, 20, False)], [], False),
+        ([(3, 0, False)], [], False),
+        ([(3, 0, False), (3, 20, True)], [], True),
+        ([(3, 20, True), (1, 1, False)], [], False),
+        ([(2, 6, False), (1, 9, False), (3, 21, False)], [], True),
+    ],
+)
+def test_discords_rules_are_applied_in_its_order(
+    of_command: list[tuple[int, int, bool]], of_all: list[tuple[int, int, bool]], *, may: bool
+) -> None:
+    command, everything = (
+        [{"type": kind, "id": str(number), "permission": said} for kind, number, said in entries]
+        for entries in (of_command, of_all)
+    )
+    # Member 5 of server 1, with the roles 7 and 8, in channel 20; 0 is all channels.
+    assert _allows(command, everything, 5, {1, 7, 8}, [20, 0]) is may
+
+
+async def test_a_category_and_a_thread_can_be_allowed(world: World, admin: simcord.MemberActor) -> None:
+    category = world.mira.guild.create_category("songs")
+    inside = world.mira.guild.create_text_channel("inside", category=category)
+    await server(world, admin, "allow", channel=category)
+    assert not (await world.mira.slash(inside, "lyrics", prompt="two lanterns", length=5)).ephemeral
+    refused = await world.lyrics()
+    assert private_sentence(refused).startswith("This server's admins want songs")
+    await inside.history()[0].create_thread(name="about it")
+    (thread,) = inside.threads
+    await server(world, admin, "disallow")
+    await server(world, admin, "allow", channel=thread)
+    assert not (await world.mira.slash(thread, "lyrics", prompt="two lanterns", length=5)).ephemeral
+    assert private_sentence(await world.mira.slash(inside, "lyrics", prompt="two lanterns")).startswith("This server's")
+    assert len(world.errors()) == 2
+
+
+async def test_a_channel_that_is_deleted_leaves_the_list(world: World, admin: simcord.MemberActor) -> None:
+    stage = world.mira.guild.create_text_channel("stage")
+    for place in (stage, world.channel):
+        await server(world, admin, "allow", channel=place)
+    gone = world.bot.get_channel(stage.id)
+    assert isinstance(gone, discord.TextChannel)
+    world.bot.dispatch("guild_channel_delete", gone)
+    await wait_until(lambda: str(stage.id) not in world.rows("SELECT channels FROM server_settings")[0][0])
+    assert (await settings(world)).channels == (world.channel.id,)
 
 
 async def test_a_servers_default_is_for_who_has_not_chosen(world: World, admin: simcord.MemberActor) -> None:

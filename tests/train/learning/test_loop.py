@@ -312,7 +312,7 @@ def test_passes_do_not_change_the_result(songs: Path, tiny_checkpoint: Path, tmp
 
 
 def test_short_samples_fill_a_step_and_songs_do_not(tmp_path: Path) -> None:
-    settings = FitConfig.model_validate({"data": "x", "output": tmp_path / "out"})
+    settings = FitConfig.model_validate({"data": "x", "output": tmp_path / "out", "learning_rate": 5e-5})
     partial = PartialRun(settings.output)
     assert songs_per_step(settings, [300, 340]) == 2
     assert songs_per_step(settings, [12] * 100) == 16

@@ -1,16 +1,18 @@
 """Adapters instead of whole weights; each run is a tiny model on the CPU."""
 
-import sys
+import math
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
-from model.errors import LyricsError
+from model import Checkpoint
 from tests.conftest import save_tiny_checkpoint
 from tests.train.conftest import write_shuffled_songs
 from tests.train.learning.test_loop import config, cut_power, metadata, weights
 from train.commands.fit import fit
+from train.learning.loop import describe_duration
 
 
 @pytest.fixture
@@ -21,7 +23,6 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_lora_goes_on_and_saves_a_plain_checkpoint(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("peft")
     base = save_tiny_checkpoint(tmp_path / "base", start_token=None)
     settings = config(songs, base, tmp_path / "out", lora_rank=4, epochs=3, learning_rate=1e-2, progress="none")
     fit(settings, tmp_path / "current")
@@ -38,7 +39,6 @@ def test_lora_goes_on_and_saves_a_plain_checkpoint(
 
 
 def test_lora_learns_with_muon_with_new_tokens_and_without(songs: Path, tmp_path: Path) -> None:
-    pytest.importorskip("peft")
     base = save_tiny_checkpoint(tmp_path / "base", start_token=None)
     changes = {"optimizer": "muon", "lora_rank": 4, "epochs": 2, "learning_rate": 1e-2, "progress": "none"}
     for output in (tmp_path / "first", tmp_path / "second"):
@@ -50,10 +50,37 @@ def test_lora_learns_with_muon_with_new_tokens_and_without(songs: Path, tmp_path
     assert losses[1] < losses[0] < 5.7
 
 
-def test_lora_without_peft_says_what_to_install(
-    songs: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(LyricsError, match=r"pip install '\.\[lora\]'"):
-        fit(config(songs, tiny_checkpoint, tmp_path / "out", lora_rank=4), tmp_path / "current")
-    assert not list(tmp_path.iterdir())
+def test_a_llama_learns_whole_and_by_adapters(songs: Path, tmp_path: Path) -> None:
+    base = save_tiny_checkpoint(tmp_path / "base", family="llama")
+    changes = {"learning_rate": 1e-2, "progress": "none", "samples": 0}
+    for name, more in (
+        ("whole", {"lora_rank": 0, "optimizer": "muon"}),
+        ("merged", {"lora_rank": 4}),
+        ("kept", {"lora_rank": 4, "keep_adapter": True}),
+    ):
+        fit(config(songs, base, tmp_path / name, **changes, **more), tmp_path / "current")
+    losses = {name: metadata(tmp_path / name).evaluation["loss"] for name in ("whole", "merged", "kept")}
+    untaught = math.log(len(AutoTokenizer.from_pretrained(base)))
+    assert all(loss < untaught for loss in losses.values()), losses
+    # The merged weights are the base's own, in float32, with what was learnt in bfloat16 steps.
+    assert losses["kept"] == pytest.approx(losses["merged"], abs=0.01)
+
+
+def test_a_kept_adapter_is_served_with_its_base(songs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    base = save_tiny_checkpoint(tmp_path / "base", start_token=None)  # one token for start and end, as GPT-2 has it
+    settings = config(songs, base, tmp_path / "out", keep_adapter=True, learning_rate=1e-2)
+    with caplog.at_level("INFO"):
+        fit(settings, tmp_path / "current")
+
+    checkpoint = Checkpoint.open(tmp_path / "out")
+    assert checkpoint.weights.path == base
+    assert {file.name for file in checkpoint.path.iterdir()} >= {"adapter_config.json", "lyrics.json", "tokenizer.json"}
+    assert not (checkpoint.path / "config.json").exists()
+    assert "to learn on this CPU" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.2, "3 seconds"), (119, "119 seconds"), (1500, "25 minutes"), (9e3, "2 hours")]
+)
+def test_durations_are_said_in_a_fitting_unit(seconds: float, text: str) -> None:
+    assert describe_duration(seconds) == text

@@ -1,6 +1,7 @@
 """What a run starts from: its precision, its settings, and the rows of new tokens."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +11,11 @@ from model import Checkpoint, CheckpointError
 from model.checkpoint.pretrained import load_pretrained
 from model.errors import LyricsError
 from model.song import BOS_TOKEN, EOS_TOKEN
-from tests.conftest import save_tiny_checkpoint
+from tests.conftest import Family, make_tiny_model, save_tiny_checkpoint
 from train.config import FitConfig
 from train.learning.loop import choose_precision
-from train.learning.start import add_special_tokens
+from train.learning.start import add_special_tokens, settle
+from train.tokens.vocabulary import learn_tokenizer, name_special_tokens
 
 
 def embeddings(model: PreTrainedModel) -> torch.Tensor:
@@ -90,5 +92,50 @@ def test_precision_is_the_best_that_there_is(
 
 def test_settings_that_do_not_go_together_are_named_together(tmp_path: Path) -> None:
     bad = {"warmup_steps": 5, "warmup_ratio": 0.1, "lora_rank": 4, "from_scratch": True, "n_embd": 30, "n_head": 4}
-    with pytest.raises(ValueError, match=r"--n-head .*--warmup-ratio, not both; --lora-rank"):
+    with pytest.raises(ValueError, match=r"--n-head .*--warmup-ratio, not both; LoRA adapts"):
         FitConfig.model_validate({"data": "x", "output": tmp_path / "out"} | bad)
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "rank", "rate"),
+    [
+        ("gpt2", {}, 0, 5e-5),
+        ("gpt2", {"keep_adapter": True}, 32, 5e-4),
+        ("llama", {}, 32, 5e-4),
+        ("llama", {"lora_rank": 0}, 0, 5e-5),
+        ("qwen2", {"lora_rank": 8, "learning_rate": 1e-3}, 8, 1e-3),
+    ],
+)
+def test_a_llama_learns_by_adapters_on_a_cpu_unless_told_otherwise(
+    family: Family,
+    changes: dict[str, Any],
+    rank: int,
+    rate: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    config = FitConfig.model_validate({"data": "x", "output": tmp_path / "out"} | changes)
+
+    settled = settle(config, make_tiny_model(family, vocab_size=320))
+
+    assert (settled.lora_rank, settled.learning_rate) == (rank, rate)
+
+
+def test_tokens_that_a_base_declares_open_and_close_its_songs() -> None:
+    tokenizer = learn_tokenizer(["one song"], 300)
+    tokenizer.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
+
+    name_special_tokens(tokenizer)
+
+    assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token) == ("<s>", "</s>", "</s>")
+
+
+@pytest.mark.parametrize(("may_add", "start"), [(True, "<|startoftext|>"), (False, "<|endoftext|>")])
+def test_one_token_for_both_is_not_enough_unless_no_token_may_be_added(may_add: bool, start: str) -> None:  # noqa: FBT001
+    tokenizer = learn_tokenizer(["one song"], 300)
+    tokenizer.add_special_tokens({"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"})
+
+    name_special_tokens(tokenizer, may_add=may_add)
+
+    assert (tokenizer.bos_token, tokenizer.eos_token) == (start, "<|endoftext|>")

@@ -25,7 +25,7 @@ from bot.features.lyrics.picture.card import Card, Style, draw_card
 from bot.handling.interaction import Interaction
 from bot.handling.items import Reported
 from bot.look import COLOUR
-from bot.markup import cut
+from bot.markup import cut, sendable
 from bot.rules import Rules, check_channel
 from bot.store import Store, StoredRequest
 from model import LyricsError
@@ -222,4 +222,4 @@ async def _picture(interaction: discord.Interaction, request: StoredRequest, num
 
 
 def _alt_text(request: StoredRequest, number: int) -> str:
-    return cut(request.songs[number].lyric, _MAX_ALT_TEXT)
+    return cut(sendable(request.songs[number].lyric), _MAX_ALT_TEXT)

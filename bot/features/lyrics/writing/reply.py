@@ -1,19 +1,19 @@
 """Where songs appear: the answer to one interaction, or the channel once Discord no longer takes the answer."""
 
+import asyncio
 import logging
 from typing import Any, Self
 
 import discord
 
 from bot.features.lyrics.message import Message
-from bot.handling.tree import may_only_answer
+from bot.handling.refusals import FAILURES, is_expired, is_gone, is_passing, is_unseen
+from bot.handling.tree import describe, may_only_answer
 
 log = logging.getLogger(__name__)
 
-_EXPIRED = {10015, 50027}
-"""Discord's codes for an interaction that is older than 15 minutes: its webhook, or its token, is gone."""
-
-_UNKNOWN_MESSAGE = 10008
+_AGAIN = 2.0
+"""Seconds after which a last edit that did not get through is tried once more."""
 
 
 class Reply:
@@ -27,7 +27,10 @@ class Reply:
     def __init__(self, interaction: discord.Interaction, message_id: int | None, *, private: bool) -> None:
         self.interaction = interaction
         self.private = private
+        self.unseen = False
+        """Whether somebody has deleted it, or its channel."""
         self._message_id = message_id
+        self._has_words = False
 
     @classmethod
     async def begin(cls, interaction: discord.Interaction, *, private: bool) -> Self:
@@ -43,19 +46,41 @@ class Reply:
     async def show(self, message: Message) -> None:
         """Edit the answer while there is more to come; nothing once it has expired."""
         if not self.expired:
-            await self.interaction.edit_original_response(**message)
+            try:
+                await self.interaction.edit_original_response(**message)
+            except discord.HTTPException as refusal:
+                self.unseen = is_unseen(refusal)
+                raise
+            self._has_words = True
 
     async def end(self, message: Message, notice: str | None) -> None:
-        """Edit the answer for the last time, or where Discord does not take it any more, send it to the channel."""
+        """Edit the answer for the last time, or where Discord does not take it any more, send it to the channel.
+
+        Raises:
+            discord.HTTPException: Where Discord refuses what was to be shown, and the answer has shown nothing yet.
+        """
         try:
-            await self.interaction.edit_original_response(content=notice, **message)
-        except discord.HTTPException as refusal:
-            if refusal.code == _UNKNOWN_MESSAGE:
-                log.info("The reply was deleted while its song was written; the history has it")
-            elif self.expired or refusal.code in _EXPIRED or _is_passing(refusal):
+            await self._edit_surely(content=notice, **message)
+        except FAILURES as failure:
+            if is_gone(failure):
+                log.info("There is no place for an answer any more (%s); the history has what was written", failure)
+            elif self.expired or is_expired(failure) or is_passing(failure):
                 await self.send_late("here is your song", notice=notice, **message)
+            elif self._has_words:
+                # What is on the screen stays there.
+                await self.interaction.followup.send(describe(failure), ephemeral=True)
             else:
                 raise
+
+    async def _edit_surely(self, **message: Any) -> None:
+        """Edit the answer, and once more where that did not get through."""
+        try:
+            await self.interaction.edit_original_response(**message)
+        except FAILURES as failure:
+            if self.expired or not is_passing(failure):
+                raise
+            await asyncio.sleep(_AGAIN)
+            await self.interaction.edit_original_response(**message)
 
     async def send_late(self, words: str, notice: str | None = None, **message: Any) -> None:
         """Say something to the member in the channel, if the reply was public and the bot may speak there."""
@@ -71,10 +96,5 @@ class Reply:
             await channel.send(content, allowed_mentions=mentions, **message)
             if self._message_id is not None:
                 await channel.get_partial_message(self._message_id).delete()  # type: ignore[union-attr]
-        except discord.HTTPException as refusal:
+        except FAILURES as refusal:
             log.info("The channel did not take a late answer (%s); the history has what was written", refusal)
-
-
-def _is_passing(refusal: discord.HTTPException) -> bool:
-    """Whether Discord was busy or down, after all that discord.py did to wait it out."""
-    return refusal.status == 429 or refusal.status >= 500  # noqa: PLR2004 - HTTP's numbers

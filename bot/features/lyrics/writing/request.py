@@ -83,5 +83,5 @@ class MemberRequest:
 
 def check_prompt(prompt: str) -> None:
     """Raise ``NothingToSee`` where there is nothing to see in the prompt."""
-    if not any(character.isprintable() and not character.isspace() for character in prompt):
+    if not any(character.isprintable() and not character.isspace() for character in sendable(prompt)):
         raise NothingToSee("Please give the song some opening words.")

@@ -1,18 +1,27 @@
 """Has songs written, shows them as they come, and keeps each request from its beginning to its end."""
 
 import asyncio
+import logging
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 
-import aiohttp
 import discord
 
-from bot.features.lyrics.message import left_out_notice, songs_message, writing_message
+from bot.features.lyrics.message import (
+    Message,
+    Viewer,
+    left_out_notice,
+    songs_message,
+    unkept_message,
+    writing_message,
+)
 from bot.features.lyrics.writing.live import Live
 from bot.features.lyrics.writing.reply import Reply
 from bot.features.lyrics.writing.request import MemberRequest
+from bot.handling.refusals import FAILURES
 from bot.handling.songs import SongPlace
 from bot.handling.tree import describe
 from bot.markup import sendable
@@ -30,11 +39,13 @@ from model import (
     Update,
 )
 
+log = logging.getLogger(__name__)
+
 NEAR = 10
 """Places at the head of the queue at which each step is shown; further back, where hundreds may wait, each tenth."""
 
-REFUSALS = (discord.HTTPException, aiohttp.ClientError, OSError)
-"""What an edit of a message may raise through no fault of ours."""
+_NOT_KEPT = "-# The bot's memory could not be written, so these songs are not in your history."
+_WENT_WRONG = "Something went wrong while this was written."
 
 
 class TooManyRequests(LyricsError):  # noqa: N818 - named for what happened, as the model's errors are
@@ -60,6 +71,9 @@ class Writer:
         self._max_per_member = max_per_member
         self._under_way: Counter[int] = Counter()
         self._streams: dict[int, RequestStream] = {}
+        self._owners: dict[int, int] = {}
+        # Of requests that ended without songs, whether they were stopped and why; until that is kept.
+        self._ended: dict[int, tuple[bool, str]] = {}
 
     @property
     def writing(self) -> Collection[int]:
@@ -100,15 +114,13 @@ class Writer:
         )
         try:
             finished = await self._follow(request_id, asked, reply)
-            stored = await self.store.finish_request(request_id, finished)
         except (Exception, asyncio.CancelledError) as error:
             stopped = isinstance(error, GenerationStopped | asyncio.CancelledError)
-            await self.store.end_request(request_id, stopped=stopped, error=str(error) or type(error).__name__)
+            self._ended[request_id] = stopped, str(error) if isinstance(error, LyricsError) else _WENT_WRONG
+            await self._keep_ends()
             raise
-        await reply.end(
-            songs_message(stored, SongPlace(stored.id, 0), "owner" if reply.private else "everybody"),
-            _notice(asked, stored),
-        )
+        message, notice = await self._keep(request_id, asked, finished, "owner" if reply.private else "everybody")
+        await reply.end(message, notice)
 
     def stop(self, request_id: int) -> bool:
         """End a request's songs as they stand; return whether it was under way."""
@@ -117,14 +129,46 @@ class Writer:
             stream.finish()
         return stream is not None
 
+    def stop_all(self, user_id: int) -> int:
+        """End all that is being written for a member; return how many requests that is."""
+        theirs = [request_id for request_id, owner in self._owners.items() if owner == user_id]
+        return sum(map(self.stop, theirs))
+
+    async def _keep(
+        self, request_id: int, asked: MemberRequest, finished: Finished, viewer: Viewer
+    ) -> tuple[Message, str | None]:
+        """Keep songs, and return the message that shows them; where they cannot be kept, it shows them all the same."""
+        try:
+            stored = await self.store.finish_request(request_id, finished)
+        except sqlite3.Error as error:
+            log.error("The songs of a request could not be kept: %s", error)  # noqa: TRY400 - the message says it all
+            self._ended[request_id] = False, "The songs could not be kept."
+            return unkept_message(asked.request.header, asked.request.prompt, finished.songs), _NOT_KEPT
+        await self._keep_ends()
+        return songs_message(stored, SongPlace(stored.id, 0), viewer), _notice(asked, stored)
+
+    async def _keep_ends(self) -> None:
+        """Keep how requests ended without songs; what cannot be kept now, is when the next one has ended."""
+        try:
+            for request_id, (stopped, why) in list(self._ended.items()):
+                await self.store.end_request(request_id, stopped=stopped, error=why)
+                self._ended.pop(request_id, None)
+        except sqlite3.Error as failure:
+            log.error("The end of a request could not be kept: %s", failure)  # noqa: TRY400
+
     async def _follow(self, request_id: int, asked: MemberRequest, reply: Reply) -> Finished:
         """Show what happens to a request until it has ended."""
 
         async def show(update: Queued | Progress) -> None:
-            await reply.show(writing_message(request_id, asked, update))
+            try:
+                await reply.show(writing_message(request_id, asked, update))
+            finally:
+                if reply.unseen:  # Nobody waits for the rest.
+                    stream.finish()
 
-        async with aclosing(self.service.stream(asked.for_model)) as stream, Live(show, refusals=REFUSALS) as live:
+        async with aclosing(self.service.stream(asked.for_model)) as stream, Live(show, refusals=FAILURES) as live:
             self._streams[request_id] = stream
+            self._owners[request_id] = reply.interaction.user.id
             try:
                 async for update in _news(stream):
                     match update:
@@ -138,14 +182,14 @@ class Writer:
                         case Failed(error):
                             raise error
             finally:
-                del self._streams[request_id]
+                del self._streams[request_id], self._owners[request_id]
         raise AssertionError("a stream ends with Finished or Failed")
 
     @contextmanager
     def _place_of(self, user_id: int) -> Iterator[None]:
         if self._under_way[user_id] >= self._max_per_member:
             raise TooManyRequests(
-                f"You have {self._max_per_member} requests under way already: wait until one has ended, or stop it."
+                f"You have {self._max_per_member} requests under way already: wait until one has ended, or `/stop`."
             )
         self._under_way[user_id] += 1
         try:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.features.lyrics.parts import whole_words
-from bot.markup import MAX_DESCRIPTION, plain
+from bot.markup import MAX_DESCRIPTION, plain, sendable
 from model import Checkpoint, GeneratedSong, LyricsService, Request
 from tests.bot.world import World, checked, embed, footer, lyric, menu, response
 from tests.conftest import GatedEngine
@@ -118,6 +118,31 @@ async def test_no_link_hides_behind_other_words(scripted_world: World, engine: S
 )
 def test_mentions_addresses_and_invites_show_as_text(written: str, shown: str) -> None:
     assert plain(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("turned \u202eround\u2066", "turned round"),
+        ("\u200b> a quote", r"\> a quote"),
+        ("\u200d# a heading", r"\# a heading"),
+        ("\u3164- a list", r"\- a list"),
+        ("e" + "\u0301" * 280 + "x", "e" + "\u0301" * 4 + "x"),
+        ("\U0001f469\u200d\U0001f680", "\U0001f469\u200d\U0001f680"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("1\ufe0f\u20e3", "1\ufe0f\u20e3"),
+    ],
+)
+def test_text_stays_in_its_place(written: str, shown: str) -> None:
+    assert plain(written) == shown
+    assert sendable(sendable(written)) == sendable(written)
+
+
+async def test_what_is_kept_turns_nothing_round_either(scripted_world: World, engine: ScriptedEngine) -> None:
+    engine.written = "\n\u202eon the water"
+    await scripted_world.lyrics("two\u2067 lanterns", title="a\u202e title", genre="fo\u200blk")
+    kept = scripted_world.rows("SELECT prompt, title, genre, lyric FROM request JOIN song ON request_id = id")[0]
+    assert kept == ("two lanterns", "a title", "folk", "two lanterns\non the water")
 
 
 async def test_no_link_is_made_of_the_prompt_and_what_follows(scripted_world: World, engine: ScriptedEngine) -> None:

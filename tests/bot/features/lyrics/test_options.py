@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.features.lyrics.cog import MAX_PROMPT
 from bot.features.lyrics.suggestions import MAX_CHOICES, suggest
 from model import Checkpoint, LyricsService, Metadata
 from model.checkpoint.folder import METADATA_FILE, STARTER
@@ -63,7 +64,8 @@ async def test_a_field_that_the_checkpoint_does_not_know_says_so(suggesting_worl
 
 
 def test_the_starter_suggests_what_its_songs_have() -> None:
-    starter = Checkpoint.open(STARTER)
+    metadata = Metadata.model_validate_json((STARTER / METADATA_FILE).read_bytes())
+    starter = Checkpoint("starter", STARTER, metadata)
     assert ("folk", "folk") in suggest(starter, "genre", "f")
     assert len(suggest(starter, "theme", "")) == MAX_CHOICES
 
@@ -102,15 +104,24 @@ async def test_any_message_can_be_continued_as_lyrics(gated_world: World, gated_
     assert not song.ephemeral
 
 
-async def test_a_message_of_2000_characters_can_be_continued(gated_world: World, gated_engine: GatedEngine) -> None:
+async def test_of_a_long_message_the_end_is_continued(gated_world: World, gated_engine: GatedEngine) -> None:
     gated_engine.gate.set()
-    message = await gated_world.ada.send(gated_world.channel, "lantern " * 249)
-    song = await gated_world.mira.context_menu(gated_world.channel, "Continue as lyrics", message)
-    assert lyric(song).count("lantern") == 249
+    message = await gated_world.ada.send(gated_world.channel, "first " + "lantern " * 240)
+    await gated_world.mira.context_menu(gated_world.channel, "Continue as lyrics", message)
+    assert gated_engine.prompts == [" ".join(["lantern"] * 37)]
+    assert len(gated_engine.prompts[0]) <= MAX_PROMPT
+
+
+async def test_the_bots_own_songs_can_be_continued(gated_world: World, gated_engine: GatedEngine) -> None:
+    gated_engine.gate.set()
+    song = await gated_world.lyrics("two *wild* lanterns\\")
+    longer = await gated_world.ada.context_menu(gated_world.channel, "Continue as lyrics", response(song))
+    assert gated_engine.prompts[1] == "two *wild* lanterns\\\nsong 0"
+    assert lyric(longer).startswith("**two \\*wild\\* lanterns\\\\**\n**song 0**")
 
 
 async def test_a_message_without_text_is_refused(world: World) -> None:
-    song = await world.lyrics()
-    refused = await world.ada.context_menu(world.channel, "Continue as lyrics", response(song))
+    message = await world.ada.send(world.channel, "\u200b")
+    refused = await world.mira.context_menu(world.channel, "Continue as lyrics", message)
     assert private_sentence(refused) == "That message has no text to go on from."
     assert len(world.errors()) == 1

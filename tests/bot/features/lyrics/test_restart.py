@@ -120,6 +120,7 @@ async def test_every_command_a_member_can_see_is_described(world: World) -> None
     assert sorted(world.mira.available_commands(world.channel)) == sorted(
         [
             "lyrics",
+            "stop",
             "history",
             "favourites",
             "help",

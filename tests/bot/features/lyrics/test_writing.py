@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.features.lyrics.writing.live import FIRST, INTERVAL
+from bot.features.lyrics.writing.reply import _AGAIN
 from bot.features.lyrics.writing.writer import TooManyRequests
 from model import Checkpoint, FinishReason, GeneratedSong, GenerationStopped, LyricsService, Request
 from tests.bot.world import World, buttons, checked, embed, footer, lyric, menu, private_sentence, response, wait_until
@@ -168,7 +169,7 @@ async def test_one_member_cannot_fill_the_queue(world: World, engine: TypingEngi
     await world.begin(world.lyrics("one"), engine.started.is_set)
     await world.begin(world.lyrics("two"), lambda: len(world.states()) == 2)
     refused = await world.begin(world.mira.slash(world.channel, "lyrics", prompt="three"), lambda: True)
-    assert private_sentence(refused) == ("You have 2 requests under way already: wait until one has ended, or stop it.")
+    assert private_sentence(refused) == ("You have 2 requests under way already: wait until one has ended, or `/stop`.")
     await world.begin(world.lyrics("four", by=world.ada), lambda: len(world.states()) == 3)
     engine.gate.set()
     await world.env.settle()
@@ -216,8 +217,10 @@ async def test_a_song_that_discord_does_not_take_at_its_end_is_sent_to_the_chann
     world: World, engine: TypingEngine
 ) -> None:
     engine.gate.set()
-    world.env.inject_error("PATCH", EDIT, status=429)
-    song = await world.lyrics()
+    world.env.inject_error("PATCH", EDIT, status=429, times=2)
+    song = await world.begin(world.lyrics(), lambda: world.states() == ["finished"])
+    await world.later(_AGAIN)
+    await world.env.settle()
     (late,) = world.public()
     assert song.response is None
     assert late.content == f"{world.mira.mention}, here is your song"
