@@ -44,7 +44,7 @@ class BusyService(LyricsService):
 
 def make_service(*_: object, **settings: Any) -> LyricsService:
     """Return a service over the slow engine."""
-    return BusyService(lambda: SlowEngine(Checkpoint.open(STARTER)), max_queue=settings["max_queue"])
+    return BusyService(lambda: SlowEngine(Checkpoint("starter", STARTER, None)), max_queue=settings["max_queue"])
 
 
 if __name__ == "__main__":

@@ -57,17 +57,23 @@ def fit(config: FitConfig, current: Path) -> None:
     start = make_start(config, split)
     _warn_of_problems(config, reading, start)
     log.info("%.1f M parameters, %d tokens", start.model.num_parameters() / 1e6, len(start.tokenizer))
-    _run(settle(config, start.model), current, partial, processes, split, start)
+    _run(config, current, partial, processes, split, start)
 
 
 def _run(
-    config: FitConfig, current: Path, partial: PartialRun, processes: Processes, split: Split, start: Start
+    told: FitConfig,
+    current: Path,
+    partial: PartialRun,
+    processes: Processes,
+    split: Split,
+    start: Start,
 ) -> None:
+    config = settle(told, start.model)
     material = _material(config, split, start)
     processes.wait()  # until all have looked at what lies there
     try:
         if processes.is_first:
-            partial.begin(config, split.fingerprint, num_parameters=start.model.num_parameters())
+            partial.begin(told, split.fingerprint, num_parameters=start.model.num_parameters())
         processes.wait()
         with reporting(config.progress) as report:
             trained = train(

@@ -43,7 +43,8 @@ def save_adapter(folder: Path, model: Any, tokenizer: PreTrainedTokenizerBase, b
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.half()
-    model.save_pretrained(folder)
+    # The embeddings are the base's: PEFT would ask the hub whether they are.
+    model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink()  # A form to fill in.
     _generation_config(tokenizer).save_pretrained(folder)
     _save_tokenizer(folder, tokenizer)

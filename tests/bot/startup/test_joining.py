@@ -13,7 +13,7 @@ import pytest
 from bot.startup.joining import JoiningError, join_discord
 from tests.bot.discord_server import DiscordServer
 
-OTHERS = [{"type": 1, "name": "play", "description": "Of another program", "integration_types": [0]}]
+OTHERS = [{"id": "3", "type": 1, "name": "play", "description": "Of another program", "integration_types": [0]}]
 ENTRY_POINT = {"type": 4, "name": "launch", "handler": 2, "integration_types": [0], "id": "5", "version": "1"}
 
 
@@ -79,7 +79,7 @@ async def test_a_bot_whose_commands_are_refused_runs_with_those_that_discord_has
 ) -> None:
     server = DiscordServer(refusal=refusal, commands=copy.deepcopy(OTHERS))
     code, said = await outcome(server, tmp_path)
-    assert (code, server.connected.is_set(), len(server.updates)) == (0, True, 1)
+    assert (code, server.connected.is_set(), len(server.updates)) == (0, True, 1), said
     assert f"Discord refused the bot's commands ({refusal[0]} Bad Request (error code: {refusal[1]['code']})" in said
     assert "Traceback" not in said
 

@@ -72,7 +72,7 @@ def test_a_kept_adapter_is_served_with_its_base(songs: Path, tmp_path: Path, cap
     with caplog.at_level("INFO"):
         fit(settings, tmp_path / "current")
 
-    checkpoint = Checkpoint.open(tmp_path / "current")
+    checkpoint = Checkpoint.open(tmp_path / "out")
     assert checkpoint.weights.path == base
     assert {file.name for file in checkpoint.path.iterdir()} >= {"adapter_config.json", "lyrics.json", "tokenizer.json"}
     assert not (checkpoint.path / "config.json").exists()

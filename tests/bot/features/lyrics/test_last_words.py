@@ -121,7 +121,7 @@ async def test_a_filter_at_the_last_edit_takes_nothing_away(world: World, engine
     song = await world.begin(world.lyrics(), engine.started.is_set)
     await world.later(FIRST)
     await wait_until(lambda: song.response is not None and song.response.embeds)
-    world.env.inject_error("PATCH", EDIT, status=400, code=200000)
+    world.env.inject_error("PATCH", EDIT, status=400, code=200000, times=None)
     engine.gate.set()
     await world.later(INTERVAL)
     await wait_until(lambda: song.followups)

@@ -64,7 +64,8 @@ async def test_a_field_that_the_checkpoint_does_not_know_says_so(suggesting_worl
 
 
 def test_the_starter_suggests_what_its_songs_have() -> None:
-    starter = Checkpoint.open(STARTER)
+    metadata = Metadata.model_validate_json((STARTER / METADATA_FILE).read_bytes())
+    starter = Checkpoint("starter", STARTER, metadata)
     assert ("folk", "folk") in suggest(starter, "genre", "f")
     assert len(suggest(starter, "theme", "")) == MAX_CHOICES
 
