@@ -1,10 +1,11 @@
 """How many tokens a second does the engine write, and how many would anything else that a host could pick?
 
-    python -m benchmarks.engine [--rows 1 3 8 16 32] [--rounds 3] [--threads 3] [--plot benchmarks/engine.svg]
+    python -m benchmarks.engine [--shape gpt2] [--rows 1 3 8 16 32] [--rounds 3] [--threads 3] [--plot engine.svg]
 
-The shape is GPT-2's (124M) with random weights, the prompt 16 tokens, a song 100 tokens without an end, sampled with
-the bot's defaults on every side. All sides take turns in every round, with as many threads each; figures are medians.
-Each side has a process of its own: in one process, the idle threads of one library slow the others down.
+The shape is GPT-2's (124M) or SmolLM2's (135M) with random weights, the prompt 16 tokens, a song 100 tokens without an
+end, sampled with the bot's defaults on every side. All sides take turns in every round, with as many threads each;
+figures are medians. Each side has a process of its own: in one process, the idle threads of one library slow the
+others down.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from string import ascii_lowercase
 import torch
 from matplotlib.figure import Figure
 from tokenizers import Tokenizer, decoders, models
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PreTrainedConfig, PreTrainedTokenizerFast
 
 from benchmarks.peers import Setup, Side
 from model import Checkpoint, EngineOptions, Header, Request, SamplingParams
@@ -34,17 +35,38 @@ from model.engines.interface import RequestState
 PROMPT_TOKENS = 16
 SONG_TOKENS = 100
 OURS = "this engine"
+SHAPES: dict[str, PreTrainedConfig] = {
+    "gpt2": GPT2Config(bos_token_id=None, eos_token_id=None),
+    "smollm2": LlamaConfig(
+        vocab_size=49_152,
+        hidden_size=576,
+        intermediate_size=1_536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        max_position_embeddings=8_192,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 100_000.0},
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=None,
+    ),
+}
 PEERS = ("generate, batched", "CTranslate2, float32", "CTranslate2, int8", "llama.cpp, Q8_0")
 
 
 def make_checkpoint(folder: Path) -> Path:
-    """Write a GPT-2 of 124M random weights, with a made-up word for each token and none that ends a song."""
+    """Write a model of random weights, with a made-up word for each token and none that ends a song.
+
+    Its shape is the one that the folder is named for.
+    """
     if folder.exists():
         return folder
     torch.manual_seed(0)
-    GPT2LMHeadModel(GPT2Config(bos_token_id=None, eos_token_id=None)).save_pretrained(folder)
+    config = SHAPES[folder.name]
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     # A letter to each of the first tokens, so that a prompt of as many letters has as many tokens.
-    words = [*ascii_lowercase, *(f"Ġword{number}" for number in range(50_257 - len(ascii_lowercase)))]
+    words = [*ascii_lowercase, *(f"Ġword{number}" for number in range(config.vocab_size - len(ascii_lowercase)))]
     vocabulary = {word: number for number, word in enumerate(words)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.decoder = decoders.ByteLevel()
@@ -56,7 +78,7 @@ def our_side(setup: Setup) -> Side:
     """Return the bare engine: no thread, no queue."""
     options = EngineOptions(max_batch=setup.rows, precision=setup.precision)
     engine = load_engine(Checkpoint.open(setup.checkpoint), options)
-    assert isinstance(engine, BatchingEngine), "it is a GPT-2"
+    assert isinstance(engine, BatchingEngine), "the network knows its architecture"
 
     def write(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
         for seed, prompt in enumerate(prompts):
@@ -149,14 +171,14 @@ def print_table(rates: dict[str, dict[int, float]]) -> None:
             print(f"| **against {label}** | {' | '.join(f'**{ratio:.2f} x**' for ratio in ratios)} |")
 
 
-def draw(rates: dict[str, dict[int, float]], file: Path) -> None:
-    """Draw tokens a second over rows."""
+def draw(rates: dict[str, dict[int, float]], shape: str, file: Path) -> None:
+    """Draw tokens a second of a shape over rows."""
     figure = Figure(figsize=(9, 5), facecolor="#fbfaf7")
     axes = figure.add_subplot(facecolor="#fbfaf7")
     for name, found in rates.items():
         axes.plot(list(found), list(found.values()), marker="o", linewidth=3 if name == OURS else 1.5, label=name)
     axes.set_xlabel("Songs side by side")
-    axes.set_title("Tokens a second, GPT-2 124M", loc="left", fontweight="bold")
+    axes.set_title(f"Tokens a second, {shape}", loc="left", fontweight="bold")
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color="#e6e3dc")
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -167,6 +189,7 @@ def draw(rates: dict[str, dict[int, float]], file: Path) -> None:
 def main() -> None:
     """Measure, print the table, and draw the plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine")
+    parser.add_argument("--shape", choices=SHAPES, default="gpt2")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 3, 8, 16, 32])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=3)
@@ -177,7 +200,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         setup = Setup(
-            arguments.work or Path(scratch),
+            (arguments.work or Path(scratch)) / f"{arguments.shape}-converted",
+            (arguments.work or Path(scratch)) / arguments.shape,
             arguments.threads,
             max(arguments.rows),
             PROMPT_TOKENS + SONG_TOKENS,
@@ -187,7 +211,7 @@ def main() -> None:
         rates = measure([OURS, *arguments.peers], setup, arguments.rows, arguments.rounds)
     print_table(rates)
     if arguments.plot:
-        draw(rates, arguments.plot)
+        draw(rates, arguments.shape, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ class Setup:
     """What every side is made of."""
 
     work: Path
-    """Where the checkpoint is, and what is converted from it is kept."""
+    """Where what is converted from the checkpoint is kept."""
+    checkpoint: Path
+    """Its folder."""
     threads: int
     rows: int
     """Side by side at most."""
@@ -27,8 +29,3 @@ class Setup:
     """Tokens of a row at most."""
     precision: Literal["auto", "int8", "float16", "float32"]
     """Of this engine's weights."""
-
-    @property
-    def checkpoint(self) -> Path:
-        """The folder of the checkpoint."""
-        return self.work / "gpt2"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from transformers import GPT2LMHeadModel
+from transformers import AutoModelForCausalLM
 
 from benchmarks.peers import Setup, Side
 from model import SamplingParams
@@ -11,7 +11,7 @@ from model import SamplingParams
 
 def load(setup: Setup) -> Side:
     """Return the model in float32."""
-    model = GPT2LMHeadModel.from_pretrained(setup.checkpoint).eval()
+    model = AutoModelForCausalLM.from_pretrained(setup.checkpoint, dtype=torch.float32).eval()
 
     def generate(prompts: Sequence[Sequence[int]], sampling: SamplingParams) -> None:
         model.generate(

@@ -1,4 +1,4 @@
-"""llama.cpp through its Python binding, and the conversion of a GPT-2 to its format."""
+"""llama.cpp through its Python binding, and the conversion of a checkpoint to its format."""
 
 import ctypes
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import gguf
 import llama_cpp.llama_cpp as llama
 import torch
-from transformers import GPT2LMHeadModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from benchmarks.peers import Setup, Side
 from model import SamplingParams
@@ -85,6 +85,7 @@ class LlamaCpp:
 
 def load(setup: Setup) -> Side:
     """Return llama.cpp with weights of 8 bits."""
+    setup.work.mkdir(parents=True, exist_ok=True)
     whole, quantized = setup.work / "float16.gguf", setup.work / "q8_0.gguf"
     if not quantized.exists():
         write_gguf(setup.checkpoint, whole)
@@ -96,27 +97,37 @@ def load(setup: Setup) -> Side:
 
 
 def write_gguf(folder: Path, file: Path) -> None:
-    """Write a GPT-2 checkpoint as a GGUF of float16 without a vocabulary."""
-    model = GPT2LMHeadModel.from_pretrained(folder)
-    config = model.config
-    writer = gguf.GGUFWriter(file, "gpt2")
-    writer.add_context_length(config.n_positions)
-    writer.add_embedding_length(config.n_embd)
-    writer.add_feed_forward_length(4 * config.n_embd)
-    writer.add_block_count(config.n_layer)
-    writer.add_head_count(config.n_head)
-    writer.add_layer_norm_eps(config.layer_norm_epsilon)
+    """Write a GPT-2 or Llama of random weights as a GGUF of float16 without a vocabulary."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    config, is_llama = model.config, model.config.model_type == "llama"
+    writer = gguf.GGUFWriter(file, "llama" if is_llama else "gpt2")
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size if is_llama else 4 * config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_head_count(config.num_attention_heads)
+    if is_llama:
+        writer.add_head_count_kv(config.num_key_value_heads)
+        writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+        writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    else:
+        writer.add_layer_norm_eps(config.layer_norm_epsilon)
     writer.add_vocab_size(config.vocab_size)
     writer.add_tokenizer_model("no_vocab")
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.GPT2, config.n_layer)
-    for name, tensor in model.transformer.state_dict().items():
-        stem, _, kind = name.rpartition(".")
-        is_matrix = kind == "weight" and tensor.dim() == 2  # noqa: PLR2004 - rows and columns
-        data = tensor.t() if is_matrix and ".c_" in name else tensor
-        dtype = torch.float16 if is_matrix and stem != "wpe" else torch.float32
-        target = names.get_name(f"transformer.{stem}") or names.get_name(stem)
-        writer.add_tensor(f"{target}.{kind}", data.to(dtype).contiguous().numpy())
+    kind_of_model = gguf.MODEL_ARCH.LLAMA if is_llama else gguf.MODEL_ARCH.GPT2
+    _write_tensors(writer, model, gguf.get_tensor_name_map(kind_of_model, config.num_hidden_layers))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _write_tensors(writer: "gguf.GGUFWriter", model: PreTrainedModel, names: "gguf.TensorNameMap") -> None:
+    # llama.cpp has the rows of a Llama's queries and keys in another order, which is all the same to random ones.
+    for name, tensor in model.base_model.state_dict().items():
+        stem, _, kind = name.rpartition(".")
+        is_matrix = kind == "weight" and tensor.dim() == 2  # noqa: PLR2004 - rows and columns
+        data = tensor.t() if is_matrix and ".c_" in name else tensor
+        dtype = torch.float16 if is_matrix and stem != "wpe" else torch.float32
+        target = names.get_name(f"{model.base_model_prefix}.{stem}") or names.get_name(stem)
+        writer.add_tensor(f"{target}.{kind}", data.to(dtype).contiguous().numpy())
