@@ -116,7 +116,7 @@ def test_a_song_is_there_soon(person: Person) -> None:
 
     Where others work on the machine meanwhile, the best of up to three rounds counts.
     """
-    rounds = []
+    rounds: list[tuple[float, float]] = []
     while len(rounds) < 3 and (not rounds or min(rounds) >= (2, 10)):
         rounds.append(measure(person))
     assert any(words < 2 and buttons < 10 for words, buttons in rounds), rounds
