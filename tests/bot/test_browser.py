@@ -51,7 +51,7 @@ def address(log: Path) -> Iterator[str]:
         subprocess.Popen(
             [sys.executable, "-m", "bot"],
             cwd=log.parent,
-            # One song after the other, so that ten take long enough to be watched.
+            # One song after the other, so that five take long enough to be watched.
             env=environment | {"PREVIEW_PORT": "0", "MAX_BATCH": "1", "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -139,7 +139,7 @@ def measure(person: Person) -> tuple[float, float]:
 def test_a_setting_holds_and_a_long_song_grows_and_can_be_stopped(person: Person, pictures: Path) -> None:
     person.command("settings max_length", "500")
     expect(person.answer()).to_contain_text("max_length is now 500")
-    person.command("lyrics", PROMPT, songs="10")
+    person.command("lyrics", PROMPT, songs="5")
     expect(person.button("Stop")).to_be_visible()
     watched = person.watch(PROMPT)
     assert len(watched.updates) >= 3
