@@ -68,6 +68,16 @@ class Connection:
             await self._db.commit()
 
 
+async def run_many(db: aiosqlite.Connection, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Run a statement for each row.
+
+    Its cursor is closed on the connection's own thread: dropped on another, it resets the statement, which the library
+    shares with whoever runs the same one by then.
+    """
+    async with db.executemany(sql, rows):
+        pass
+
+
 async def first(db: aiosqlite.Connection, sql: str, *values: object) -> sqlite3.Row | None:
     """Return the first row of a query, if it has any."""
     async with db.execute(sql, values) as cursor:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from datetime import datetime
 
+from bot.store.connection import run_many
 from bot.store.records import ListedSong, ListName, ListPage, StoredRequest
 from bot.store.requests import RequestStore, read_request
 from bot.store.words import excerpt, folded, wanted
@@ -101,7 +102,8 @@ class ListStore(RequestStore):
             words = await asyncio.to_thread(_words_of, rows)
             async with self._transaction() as db:
                 # A song may be deleted by now.
-                await db.executemany(
+                await run_many(
+                    db,
                     "INSERT INTO song_words SELECT request_id, number, ? FROM song WHERE request_id = ? AND number = ?"
                     " ON CONFLICT DO NOTHING",
                     words,

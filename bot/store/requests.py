@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import aiosqlite
 
-from bot.store.connection import Connection, first
+from bot.store.connection import Connection, first, run_many
 from bot.store.records import StoredRequest, parse_sampling
 from model import Finished, GeneratedSong, Header, Request
 
@@ -59,7 +59,8 @@ class RequestStore(Connection):
                 " num_tokens = ? WHERE id = ?",
                 [timings.queued, timings.generating, timings.num_tokens, request_id],
             )
-            await db.executemany(
+            await run_many(
+                db,
                 "INSERT INTO song VALUES (?, ?, ?, ?, ?)",
                 [
                     (request_id, number, song.lyric, song.finish_reason, song.num_tokens)
