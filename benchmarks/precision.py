@@ -1,6 +1,6 @@
 """What do weights of fewer bits cost? The loss of a checkpoint on songs that it never saw, in each precision.
 
-    python -m benchmarks.precision [CHECKPOINT] [--songs train/data/songs.txt]
+    python -m benchmarks.precision [CHECKPOINT] [--songs train/data/songs.txt] [--count 60]
 
 The songs are those that ``python -m train fit`` holds out, so that a checkpoint which was trained on these sources with
 the default seed has not seen them. All is computed by the engine's own network.
@@ -42,11 +42,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.precision")
     parser.add_argument("checkpoint", nargs="?", default=STARTER, help="a GPT-2 or Llama: folder or hub id")
-    parser.add_argument("--songs", type=Path, default=Path("train/data/songs.txt"))
+    parser.add_argument("--songs", default="train/data/songs.txt")
+    parser.add_argument("--count", type=int, default=60, help="songs that are read at most")
     arguments = parser.parse_args()
     checkpoint = Checkpoint.open(arguments.checkpoint)
     config = FitConfig(data=[arguments.songs], output=Path("unused"))
-    songs = split_songs(read_songs(config), config.validation_fraction, config.seed).validation
+    held_out = split_songs(read_songs(config), config.validation_fraction, config.seed).validation
+    songs = held_out.select(range(min(arguments.count, len(held_out))))
     whole = losses(checkpoint, songs, "float32")
     print(f"{len(songs)} songs\n\n| Weights | Loss per token, nats | Perplexity | Against float32 | Sure to |")
     print("|---|---|---|---|---|")
